@@ -1,0 +1,78 @@
+// Package canon is the ground floor: the canonical records read from a CRM, the
+// documents written to an ERP, and money. It knows no vendor.
+package canon
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/shopspring/decimal"
+)
+
+// The object types that events and items speak of.
+const (
+	TypeCompany  = "company"
+	TypeDeal     = "deal"
+	TypeLineItem = "line_item"
+)
+
+// Ref names one object of a source system.
+type Ref struct {
+	Source string `json:"source"`
+	Type   string `json:"type"`
+	ID     string `json:"id"`
+}
+
+// String returns "hubspot:deal:42".
+func (r Ref) String() string { return fmt.Sprintf("%s:%s:%s", r.Source, r.Type, r.ID) }
+
+// Record is one object as the source returned it: nothing is parsed or
+// corrected yet, since what is wrong must be shown as it was typed.
+type Record struct {
+	Ref        Ref               `json:"ref"`
+	Properties map[string]string `json:"properties"`
+	UpdatedAt  time.Time         `json:"updated_at"`
+}
+
+// Get returns a property, empty when missing.
+func (r Record) Get(property string) string { return r.Properties[property] }
+
+// Snapshot is everything read for one deal in one run.
+type Snapshot struct {
+	Deal    Record   `json:"deal"`
+	Company *Record  `json:"company,omitempty"`
+	Lines   []Record `json:"lines"`
+	Signed  bool     `json:"signed"`
+}
+
+// Customer is a checked customer.
+type Customer struct {
+	Ref          Ref    `json:"ref"`
+	Name         string `json:"name"`
+	BillingEmail string `json:"billing_email"`
+	Country      string `json:"country"` // ISO 3166-1 alpha-2
+	TaxNumber    string `json:"tax_number,omitempty"`
+}
+
+// Contract is a checked, signed contract.
+type Contract struct {
+	Ref         Ref       `json:"ref"`
+	Name        string    `json:"name"`
+	Customer    Customer  `json:"customer"`
+	BillingCode string    `json:"billing_code"`
+	PONumber    string    `json:"po_number,omitempty"`
+	SignedOn    time.Time `json:"signed_on"` // midnight UTC of the day of signature
+	Total       Money     `json:"total"`
+	Lines       []Line    `json:"lines"`
+}
+
+// Line is one position of a contract.
+type Line struct {
+	Ref         Ref             `json:"ref"`
+	Name        string          `json:"name"`
+	SKU         string          `json:"sku,omitempty"`
+	BillingCode string          `json:"billing_code"`
+	Quantity    decimal.Decimal `json:"quantity"`
+	UnitPrice   Money           `json:"unit_price"`
+	Total       Money           `json:"total"`
+}

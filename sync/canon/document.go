@@ -1,0 +1,102 @@
+package canon
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+)
+
+// DocumentKind is what a document is in the ERP.
+type DocumentKind string
+
+const (
+	KindCustomer DocumentKind = "customer"
+	KindInvoice  DocumentKind = "invoice"
+)
+
+// Document is what is written to the ERP. Exactly one of Customer and Invoice
+// is set, as Kind says. Key is the business key: the same for every attempt.
+type Document struct {
+	Kind     DocumentKind      `json:"kind"`
+	Key      string            `json:"key"`
+	Customer *CustomerDocument `json:"customer,omitempty"`
+	Invoice  *InvoiceDocument  `json:"invoice,omitempty"`
+}
+
+// CustomerDocument is an ERP customer.
+type CustomerDocument struct {
+	Name         string `json:"name"`
+	BillingEmail string `json:"billing_email"`
+	Country      string `json:"country"`
+	TaxNumber    string `json:"tax_number,omitempty"`
+}
+
+// InvoiceDocument is an ERP invoice.
+type InvoiceDocument struct {
+	CustomerID  string         `json:"customer_id"` // the ERP's id of the customer
+	Date        string         `json:"date"`        // 2006-01-02
+	Origin      string         `json:"origin"`      // the CRM object it bills
+	Title       string         `json:"title"`
+	PONumber    string         `json:"po_number,omitempty"`
+	BillingCode string         `json:"billing_code"`
+	Total       Money          `json:"total"`
+	Lines       []DocumentLine `json:"lines"`
+}
+
+// DocumentLine is one invoice line.
+type DocumentLine struct {
+	Name        string `json:"name"`
+	SKU         string `json:"sku,omitempty"`
+	BillingCode string `json:"billing_code"`
+	Quantity    string `json:"quantity"`
+	UnitPrice   Money  `json:"unit_price"`
+	Total       Money  `json:"total"`
+}
+
+// Payload returns the canonical bytes of the document: equal documents have
+// equal bytes, since struct fields are written in their order.
+func (d Document) Payload() ([]byte, error) {
+	data, err := json.Marshal(d)
+	if err != nil {
+		return nil, fmt.Errorf("encode %s: %w", d.Key, err)
+	}
+	return data, nil
+}
+
+// Hash returns the hex SHA-256 of Payload.
+func (d Document) Hash() (string, error) {
+	data, err := d.Payload()
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:]), nil
+}
+
+// Total returns the money a document moves: none for a customer.
+func (d Document) Total() Money {
+	if d.Invoice == nil {
+		return Money{}
+	}
+	return d.Invoice.Total
+}
+
+// ERPState is how far a document got in the ERP.
+type ERPState string
+
+const (
+	ERPDraft  ERPState = "draft"
+	ERPPosted ERPState = "posted"
+)
+
+// ERPDocument is a document as the ERP shows it.
+type ERPDocument struct {
+	ID     string
+	State  ERPState
+	Number string // the human number, as INV-000042
+	Link   string // where a person can open it
+	// Matches reports whether the content read back equals the document that
+	// was asked for; an adapter sets it when it searches.
+	Matches bool
+}

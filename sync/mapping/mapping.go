@@ -1,0 +1,48 @@
+// Package mapping transforms checked records into ERP documents. It is pure:
+// the same record always gives the same bytes.
+package mapping
+
+import (
+	"meshline/sync/canon"
+	"meshline/sync/datacontract"
+)
+
+// CustomerKey is the business key of a company's ERP customer.
+func CustomerKey(company canon.Ref) string { return company.String() + ":customer" }
+
+// InvoiceKey is the business key of a deal's invoice.
+func InvoiceKey(deal canon.Ref) string { return deal.String() + ":invoice" }
+
+// Customer maps a customer to its ERP document.
+func Customer(customer canon.Customer) canon.Document {
+	return canon.Document{
+		Kind: canon.KindCustomer,
+		Key:  CustomerKey(customer.Ref),
+		Customer: &canon.CustomerDocument{
+			Name:         customer.Name,
+			BillingEmail: customer.BillingEmail,
+			Country:      customer.Country,
+			TaxNumber:    customer.TaxNumber,
+		},
+	}
+}
+
+// Invoice maps a contract to its ERP invoice for the customer with that ERP id.
+func Invoice(contract canon.Contract, customerID string) canon.Document {
+	lines := make([]canon.DocumentLine, len(contract.Lines))
+	for i, line := range contract.Lines {
+		lines[i] = canon.DocumentLine{
+			Name: line.Name, SKU: line.SKU, BillingCode: line.BillingCode,
+			Quantity: line.Quantity.String(), UnitPrice: line.UnitPrice, Total: line.Total,
+		}
+	}
+	return canon.Document{
+		Kind: canon.KindInvoice,
+		Key:  InvoiceKey(contract.Ref),
+		Invoice: &canon.InvoiceDocument{
+			CustomerID: customerID, Date: contract.SignedOn.Format(datacontract.DateLayout),
+			Origin: contract.Ref.String(), Title: contract.Name, PONumber: contract.PONumber,
+			BillingCode: contract.BillingCode, Total: contract.Total, Lines: lines,
+		},
+	}
+}

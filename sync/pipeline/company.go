@@ -1,0 +1,83 @@
+package pipeline
+
+import (
+	"context"
+
+	"meshline/sync/canon"
+	"meshline/sync/datacontract"
+	"meshline/sync/exception"
+	"meshline/sync/fault"
+	"meshline/sync/mapping"
+	"meshline/sync/posting"
+)
+
+// company posts a customer when a deal needs it; whatever else changed about a
+// company, its held deals get another look.
+func (r *Runner) company(ctx context.Context, item Item) (Outcome, error) {
+	posted, _, err := r.Records.Posting(ctx, mapping.CustomerKey(item.Ref))
+	if err != nil {
+		return Outcome{}, err
+	}
+	record, err := r.Source.Company(ctx, item.Ref.ID)
+	if fault.Is(err, fault.NotFound) {
+		return r.companyGone(ctx, item, posted)
+	}
+	if err != nil {
+		return Outcome{}, err
+	}
+	about := exception.Finding{Title: datacontract.Title(record), Customer: datacontract.Title(record), CRMLink: r.Source.Link(item.Ref)}
+	if err := r.Records.Save(ctx, item, Seen{Title: about.Title, Snapshot: record}, r.Clock()); err != nil {
+		return Outcome{}, err
+	}
+	outcome, err := r.customer(ctx, item, record, posted, about)
+	return outcome, describe(err, about)
+}
+
+func (r *Runner) companyGone(ctx context.Context, item Item, posted posting.Posting) (Outcome, error) {
+	result := Result{Outcome: "gone", Company: item.Ref.ID}
+	if !posted.Done() {
+		return r.settled(ctx, item, result, "The company was deleted in the CRM.")
+	}
+	about := exception.Finding{Title: posted.Document.Customer.Name, Customer: posted.Document.Customer.Name, CRMLink: r.Source.Link(item.Ref)}
+	return r.conflictOf(ctx, item, posted, about, "The company was deleted in the CRM.")
+}
+
+func (r *Runner) customer(ctx context.Context, item Item, record canon.Record, posted posting.Posting, about exception.Finding) (Outcome, error) {
+	customer, problems := datacontract.CheckCustomer(record)
+	latest, err := r.Records.Latest(ctx, item.ID)
+	if err != nil {
+		return Outcome{}, err
+	}
+	result := Result{Outcome: "looked at", Company: item.Ref.ID}
+	switch {
+	case posted.Done() && len(problems) > 0:
+		return r.conflictOf(ctx, item, posted, about, "The record changed and breaks its contract: "+problems[0].Message)
+	case posted.Done():
+		return r.customerUnchanged(ctx, item, posted, mapping.Customer(customer), about)
+	case waived(latest):
+		return r.finish(ctx, item, result)
+	case len(problems) > 0 || !item.Needed:
+		// The deals that need this customer hold themselves, with its problems.
+		result.Posted = true
+		return r.settled(ctx, item, result, "The deals of this customer are checked again.")
+	}
+	if posted, err = r.Poster.Run(ctx, claimOf(item), mapping.Customer(customer)); err != nil {
+		return Outcome{}, err
+	}
+	return r.confirmCustomer(ctx, item, posted)
+}
+
+func (r *Runner) customerUnchanged(ctx context.Context, item Item, posted posting.Posting, now canon.Document, about exception.Finding) (Outcome, error) {
+	if differences := mapping.Differences(posted.Document, now); len(differences) > 0 {
+		return r.conflictOf(ctx, item, posted, about, changed(differences))
+	}
+	return r.confirmCustomer(ctx, item, posted)
+}
+
+func (r *Runner) confirmCustomer(ctx context.Context, item Item, posted posting.Posting) (Outcome, error) {
+	if err := r.writeBack(ctx, posted, item.Ref, map[string]string{PropertyCustomerCode: posted.ERPNumber}); err != nil {
+		return Outcome{}, err
+	}
+	result := Result{Outcome: "posted", Posted: true, Confirm: posted.Key, Company: item.Ref.ID}
+	return r.settled(ctx, item, result, "Posted as "+posted.ERPNumber+".")
+}

@@ -1,0 +1,202 @@
+package pipeline
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"meshline/sync/canon"
+	"meshline/sync/datacontract"
+	"meshline/sync/exception"
+	"meshline/sync/fault"
+	"meshline/sync/mapping"
+	"meshline/sync/posting"
+)
+
+// parkedAtMost is the safety net for an item that waits for another one.
+const parkedAtMost = time.Hour
+
+// The CRM properties that Meshline writes back.
+const (
+	PropertyInvoiceNumber = "erp_invoice_number"
+	PropertyInvoiceLink   = "erp_invoice_link"
+	PropertyStatus        = "erp_status"
+	PropertyCustomerCode  = "erp_customer_code"
+)
+
+// StatusInvoiced is the value of PropertyStatus once the invoice is posted.
+const StatusInvoiced = "invoiced"
+
+// dealRun is what is known while a deal is worked on.
+type dealRun struct {
+	item   Item
+	snap   canon.Snapshot
+	posted posting.Posting
+	about  exception.Finding
+}
+
+func (r *Runner) deal(ctx context.Context, item Item) (Outcome, error) {
+	run := dealRun{item: item}
+	var err error
+	if run.posted, _, err = r.Records.Posting(ctx, mapping.InvoiceKey(item.Ref)); err != nil {
+		return Outcome{}, err
+	}
+	run.snap, err = r.Source.Deal(ctx, item.Ref.ID)
+	if fault.Is(err, fault.NotFound) {
+		return r.owedNoMore(ctx, run, "The deal was deleted in the CRM.")
+	}
+	if err != nil {
+		return Outcome{}, err
+	}
+	run.about = r.aboutDeal(run.snap)
+	if err := r.Records.Save(ctx, item, seenDeal(run.snap, run.about), r.Clock()); err != nil {
+		return Outcome{}, err
+	}
+	if !run.snap.Signed {
+		return r.owedNoMore(ctx, run, "The deal is not signed any more.")
+	}
+	outcome, err := r.signed(ctx, run)
+	return outcome, describe(err, run.about)
+}
+
+func (r *Runner) aboutDeal(snap canon.Snapshot) exception.Finding {
+	about := exception.Finding{
+		Title: datacontract.Title(snap.Deal), CRMLink: r.Source.Link(snap.Deal.Ref),
+	}
+	if snap.Company != nil {
+		about.Customer = datacontract.Title(*snap.Company)
+	}
+	if amount, err := canon.ParseMoney(snap.Deal.Get("amount"), snap.Deal.Get("deal_currency_code")); err == nil {
+		about.Amount = amount
+	}
+	return about
+}
+
+func seenDeal(snap canon.Snapshot, about exception.Finding) Seen {
+	seen := Seen{Title: about.Title, Snapshot: snap, Signed: snap.Signed, Amount: about.Amount}
+	if snap.Company != nil {
+		seen.Company = snap.Company.Ref.ID
+	}
+	return seen
+}
+
+// owedNoMore ends a run of a deal for which no invoice is due; if there is one
+// already, Finance has to know.
+func (r *Runner) owedNoMore(ctx context.Context, run dealRun, why string) (Outcome, error) {
+	if !run.posted.Done() {
+		return r.settled(ctx, run.item, Result{Outcome: "nothing owed"}, why+" Nothing is owed.")
+	}
+	if run.about.Title == "" {
+		run.about.Title = run.posted.Document.Invoice.Title
+		run.about.CRMLink = r.Source.Link(run.item.Ref)
+	}
+	return r.conflict(ctx, run, why)
+}
+
+func (r *Runner) signed(ctx context.Context, run dealRun) (Outcome, error) {
+	contract, problems := datacontract.Check(run.snap)
+	latest, err := r.Records.Latest(ctx, run.item.ID)
+	if err != nil {
+		return Outcome{}, err
+	}
+	switch {
+	case run.posted.Done() && len(problems) > 0:
+		return r.conflict(ctx, run, "The record changed and breaks its contract: "+problems[0].Message)
+	case run.posted.Done():
+		return r.unchanged(ctx, run, contract)
+	case waived(latest):
+		return r.finish(ctx, run.item, Result{Outcome: "waived"})
+	case len(problems) > 0:
+		run.about.Kind, run.about.Team, run.about.Problems = exception.Validation, r.Policy.Validation, problems
+		return r.held(ctx, run.item, run.about)
+	}
+	return r.invoice(ctx, run, contract)
+}
+
+// waived reports whether a person decided that nothing is to be written.
+func waived(latest *exception.Exception) bool {
+	return latest != nil && latest.State == exception.Waived && latest.Kind != exception.Conflict
+}
+
+func (r *Runner) invoice(ctx context.Context, run dealRun, contract canon.Contract) (Outcome, error) {
+	customer, err := r.Records.ERPID(ctx, contract.Customer.Ref, canon.KindCustomer)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if customer == "" {
+		now := r.Clock()
+		wakes, err := r.Queue.Park(ctx, run.item, contract.Customer.Ref, now, now.Add(parkedAtMost))
+		return Outcome{Wakes: wakes, Name: "waits for its customer"}, err
+	}
+	posted, err := r.Poster.Run(ctx, claimOf(run.item), mapping.Invoice(contract, customer))
+	if err != nil {
+		return Outcome{}, err
+	}
+	run.posted = posted
+	return r.confirmDeal(ctx, run)
+}
+
+func claimOf(item Item) posting.Claim {
+	return posting.Claim{ItemID: item.ID, Fence: item.Fence, Until: item.LeaseUntil, Actor: exception.Robot, Trace: item.Trace}
+}
+
+// confirmDeal tells the CRM about the invoice, once, and finishes.
+func (r *Runner) confirmDeal(ctx context.Context, run dealRun) (Outcome, error) {
+	result := Result{Outcome: "posted", Posted: true, Confirm: run.posted.Key}
+	err := r.writeBack(ctx, run.posted, run.item.Ref, map[string]string{
+		PropertyInvoiceNumber: run.posted.ERPNumber,
+		PropertyInvoiceLink:   run.posted.ERPLink,
+		PropertyStatus:        StatusInvoiced,
+	})
+	if err != nil {
+		return Outcome{}, err
+	}
+	return r.settled(ctx, run.item, result, "Posted as "+run.posted.ERPNumber+".")
+}
+
+func (r *Runner) writeBack(ctx context.Context, p posting.Posting, ref canon.Ref, properties map[string]string) error {
+	if p.State == posting.Confirmed {
+		return nil
+	}
+	if err := r.Records.Wrote(ctx, ref, properties, r.Clock()); err != nil {
+		return err
+	}
+	return r.Source.Write(ctx, ref, properties)
+}
+
+// unchanged compares a signed deal with the invoice that was posted for it.
+func (r *Runner) unchanged(ctx context.Context, run dealRun, contract canon.Contract) (Outcome, error) {
+	customer, err := r.Records.ERPID(ctx, contract.Customer.Ref, canon.KindCustomer)
+	if err != nil {
+		return Outcome{}, err
+	}
+	differences := mapping.Differences(run.posted.Document, mapping.Invoice(contract, customer))
+	if len(differences) > 0 {
+		return r.conflict(ctx, run, changed(differences))
+	}
+	return r.confirmDeal(ctx, run)
+}
+
+func changed(differences []string) string {
+	return "The record changed after it was posted. " + strings.Join(differences, "; ") + "."
+}
+
+// conflict leaves the ERP alone: Finance decides, unless it has already
+// accepted this very difference.
+func (r *Runner) conflict(ctx context.Context, run dealRun, why string) (Outcome, error) {
+	return r.conflictOf(ctx, run.item, run.posted, run.about, why)
+}
+
+func (r *Runner) conflictOf(ctx context.Context, item Item, posted posting.Posting, about exception.Finding, why string) (Outcome, error) {
+	about.Kind, about.Team = exception.Conflict, r.Policy.Finance
+	about.Reason = why + " " + posted.ERPNumber + " stays as it is."
+	about.ERPLink = posted.ERPLink
+	latest, err := r.Records.Latest(ctx, item.ID)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if latest != nil && latest.State == exception.Waived && latest.Fingerprint == about.Fingerprint() {
+		return r.finish(ctx, item, Result{Outcome: "difference accepted"})
+	}
+	return r.held(ctx, item, about)
+}

@@ -1,0 +1,86 @@
+package pipeline
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"meshline/sync/exception"
+	"meshline/sync/fault"
+	"meshline/sync/posting"
+)
+
+// describedError carries the record that a failed run was about.
+type describedError struct {
+	error
+	about exception.Finding
+}
+
+func (e *describedError) Unwrap() error { return e.error }
+
+// describe adds what is known about the record to an error.
+func describe(err error, about exception.Finding) error {
+	if err == nil {
+		return nil
+	}
+	return &describedError{err, about}
+}
+
+// failed decides who acts on an error: time, a person, or nobody.
+func (r *Runner) failed(ctx context.Context, item Item, err error) (Outcome, error) {
+	if errors.Is(err, posting.ErrFenced) {
+		return Outcome{}, err
+	}
+	r.Log.LogAttrs(ctx, slog.LevelWarn, "item failed", slog.String("item", item.Ref.String()),
+		slog.String("trace", item.Trace), slog.String("class", string(fault.ClassOf(err))), slog.String("error", err.Error()))
+	finding := r.finding(item, err)
+	switch fault.ClassOf(err) {
+	case fault.Rejected:
+		finding.Kind, finding.Team = exception.Rejection, r.Policy.Finance
+	case fault.Invalid, fault.Conflict:
+		finding.Kind, finding.Team = exception.Rejection, r.Policy.Sync
+	default:
+		if item.Attempts < r.Policy.MaxAttempts {
+			return r.retry(ctx, item, err)
+		}
+		finding.Kind, finding.Team = exception.Latency, r.Policy.Sync
+		finding.Reason = fmt.Sprintf("Tried %d times without success. %s", item.Attempts, finding.Reason)
+	}
+	return r.held(ctx, item, finding)
+}
+
+func (r *Runner) finding(item Item, err error) exception.Finding {
+	finding := exception.Finding{Title: item.Ref.Type + " " + item.Ref.ID, CRMLink: r.Source.Link(item.Ref)}
+	var described *describedError
+	if errors.As(err, &described) {
+		finding = described.about
+	}
+	finding.Reason = fault.Message(err)
+	for property, message := range fault.Fields(err) {
+		finding.Reason += fmt.Sprintf(" %s: %s", property, message)
+	}
+	return finding
+}
+
+// retry commits the attempt and its due time; the caller's queue uses the same
+// delay.
+func (r *Runner) retry(ctx context.Context, item Item, err error) (Outcome, error) {
+	delay := cmp.Or(fault.RetryAfter(err), r.backoff(item.Attempts))
+	if saveErr := r.Queue.Retry(ctx, item, r.Clock().Add(delay), fault.Message(err)); saveErr != nil {
+		return Outcome{}, saveErr
+	}
+	return Outcome{Retry: delay, Name: "retry: " + string(fault.ClassOf(err))}, nil
+}
+
+func (r *Runner) backoff(attempts int) time.Duration {
+	delay := r.Policy.RetryBase
+	for range attempts - 1 {
+		if delay *= 2; delay >= r.Policy.RetryMost {
+			return r.Policy.RetryMost
+		}
+	}
+	return delay
+}
