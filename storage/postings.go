@@ -1,0 +1,115 @@
+package storage
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"meshline/storage/internal/dbsqlc"
+	"meshline/sync/canon"
+	"meshline/sync/posting"
+)
+
+// Postings keeps the intent and state of every document.
+type Postings struct {
+	*DB
+	Clock func() time.Time
+}
+
+var _ posting.Store = Postings{}
+
+func postingOf(row dbsqlc.Posting) (posting.Posting, error) {
+	p := posting.Posting{
+		Key: row.BusinessKey, State: posting.State(row.State), Hash: row.PayloadHash, SendDeadline: row.SendDeadline,
+		ERPID: row.ErpID, ERPNumber: row.ErpNumber, ERPLink: row.ErpLink, PostedAt: row.PostedAt,
+	}
+	if err := json.Unmarshal(row.Payload, &p.Document); err != nil {
+		return p, fmt.Errorf("decode posting %s: %w", row.BusinessKey, err)
+	}
+	return p, nil
+}
+
+// Claim commits the intent, or takes over the fence of an earlier one.
+func (s Postings) Claim(ctx context.Context, c posting.Claim, doc canon.Document, deadline time.Time) (posting.Posting, error) {
+	payload, hash, err := encode(doc)
+	if err != nil {
+		return posting.Posting{}, err
+	}
+	row, err := s.queries.ClaimPosting(ctx, s.pool, dbsqlc.ClaimPostingParams{
+		BusinessKey: doc.Key, ItemID: c.ItemID, Kind: string(doc.Kind), Fence: c.Fence, Payload: payload, PayloadHash: hash,
+		Amount: doc.Total().Amount(), Currency: doc.Total().Currency(), SendDeadline: deadline, Now: s.Clock(),
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return posting.Posting{}, posting.ErrFenced
+	}
+	if err != nil {
+		return posting.Posting{}, fmt.Errorf("claim posting %s: %w", doc.Key, err)
+	}
+	p, err := postingOf(dbsqlc.Posting{
+		BusinessKey: row.BusinessKey, State: row.State, Payload: row.Payload, PayloadHash: row.PayloadHash,
+		SendDeadline: row.SendDeadline, ErpID: row.ErpID, ErpNumber: row.ErpNumber, ErpLink: row.ErpLink, PostedAt: row.PostedAt,
+	})
+	p.Fresh = row.Fresh
+	return p, err
+}
+
+func encode(doc canon.Document) (payload []byte, hash string, err error) {
+	if payload, err = doc.Payload(); err != nil {
+		return nil, "", err
+	}
+	hash, err = doc.Hash()
+	return payload, hash, err
+}
+
+// Resend replaces the intent.
+func (s Postings) Resend(ctx context.Context, c posting.Claim, doc canon.Document, deadline time.Time) error {
+	payload, hash, err := encode(doc)
+	if err != nil {
+		return err
+	}
+	return fenced(s.queries.ResendPosting(ctx, s.pool, dbsqlc.ResendPostingParams{
+		BusinessKey: doc.Key, Fence: c.Fence, Payload: payload, PayloadHash: hash,
+		Amount: doc.Total().Amount(), Currency: doc.Total().Currency(), SendDeadline: deadline,
+	}))
+}
+
+// Pin compares and sets the id of the draft; an empty id takes it back.
+func (s Postings) Pin(ctx context.Context, c posting.Claim, key, erpID string) error {
+	if erpID == "" {
+		return fenced(s.queries.UnpinPosting(ctx, s.pool, dbsqlc.UnpinPostingParams{BusinessKey: key, Fence: c.Fence}))
+	}
+	return fenced(s.queries.PinPosting(ctx, s.pool, dbsqlc.PinPostingParams{BusinessKey: key, Fence: c.Fence, ErpID: erpID}))
+}
+
+// MarkPosted commits the state, the id mapping and the audit entry together.
+func (s Postings) MarkPosted(ctx context.Context, c posting.Claim, doc canon.Document, erp canon.ERPDocument) (posting.Posting, error) {
+	now := s.Clock()
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		err := fenced(s.queries.MarkPosted(ctx, tx, dbsqlc.MarkPostedParams{
+			BusinessKey: doc.Key, Fence: c.Fence, ErpID: erp.ID, ErpNumber: erp.Number, ErpLink: erp.Link, Now: now,
+		}))
+		if err != nil {
+			return err
+		}
+		return s.audit(ctx, tx, auditEntry{
+			at: now, actor: c.Actor, action: "posted " + string(doc.Kind) + " " + erp.Number, subject: doc.Key,
+			item: c.ItemID, trace: c.Trace,
+			detail: map[string]any{"erp_id": erp.ID, "total": doc.Total()},
+		})
+	})
+	return posting.Posting{
+		Key: doc.Key, State: posting.Posted, Document: doc, ERPID: erp.ID, ERPNumber: erp.Number, ERPLink: erp.Link, PostedAt: &now,
+	}, err
+}
+
+// Drop notes that nothing was sent, or that the ERP refused it.
+func (s Postings) Drop(ctx context.Context, c posting.Claim, key string, rejected bool) error {
+	if rejected {
+		return fenced(s.queries.RejectPosting(ctx, s.pool, dbsqlc.RejectPostingParams{BusinessKey: key, Fence: c.Fence}))
+	}
+	return fenced(s.queries.ClearSend(ctx, s.pool, dbsqlc.ClearSendParams{BusinessKey: key, Fence: c.Fence}))
+}
