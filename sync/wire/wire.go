@@ -1,0 +1,174 @@
+// Package wire is how adapters talk to other systems over HTTP: limits before a
+// call, JSON both ways, and every failure turned into a fault. Neither headers
+// nor secrets ever reach an error.
+package wire
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"meshline/sync/fault"
+)
+
+// Limiter lets a call through when its turn has come.
+type Limiter interface {
+	Wait(ctx context.Context) error
+}
+
+// Unlimited lets everything through.
+type Unlimited struct{}
+
+// Wait returns at once.
+func (Unlimited) Wait(ctx context.Context) error { return ctx.Err() }
+
+// Client calls one system.
+type Client struct {
+	System string // its name, for people
+	Base   string // address without a slash at the end
+	Token  string // bearer token
+	HTTP   *http.Client
+	Limit  Limiter
+	// Refusal explains a 4xx answer in the system's own words; nil, or a nil
+	// result, leaves it to the status.
+	Refusal func(op string, status int, body []byte) *fault.Error
+}
+
+// NewHTTP returns a client for one system with that many calls side by side.
+func NewHTTP(connections int, timeout time.Duration) *http.Client {
+	return &http.Client{Timeout: timeout, Transport: &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		MaxIdleConns:        connections,
+		MaxIdleConnsPerHost: connections,
+		IdleConnTimeout:     90 * time.Second,
+	}}
+}
+
+// maxAnswer bounds what is read of an answer, in bytes.
+const maxAnswer = 16 << 20
+
+// Call sends in as JSON (nil for no body) and reads the answer into out (nil to
+// ignore it). Op names the call in errors. A write without an answer is
+// fault.Unknown; a read without one is fault.Transient.
+func (c *Client) Call(ctx context.Context, op, method, path string, in, out any) error {
+	op = c.System + ": " + op
+	request, err := c.request(ctx, method, path, in)
+	if err != nil {
+		return fault.Wrap(fault.Internal, op, "The request could not be built.", err)
+	}
+	if err := c.Limit.Wait(ctx); err != nil {
+		return fault.Wrap(fault.Transient, op, c.System+" is being called as often as it allows.", err)
+	}
+	response, err := c.HTTP.Do(request)
+	if err != nil {
+		return fault.Wrap(lost(method, err), op, c.System+" did not answer.", err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	if err != nil {
+		return fault.Wrap(lost(method, err), op, c.System+" broke off its answer.", err)
+	}
+	if response.StatusCode >= http.StatusMultipleChoices {
+		return c.failure(op, method, response, body)
+	}
+	if out == nil || len(body) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(body, out); err != nil {
+		return fault.Wrap(lost(method, err), op, c.System+" gave an answer that is not understood.", err)
+	}
+	return nil
+}
+
+func (c *Client) request(ctx context.Context, method, path string, in any) (*http.Request, error) {
+	var body io.Reader
+	if in != nil {
+		data, err := json.Marshal(in)
+		if err != nil {
+			return nil, fmt.Errorf("encode the request: %w", err)
+		}
+		body = bytes.NewReader(data)
+	}
+	request, err := http.NewRequestWithContext(ctx, method, c.Base+path, body)
+	if err != nil {
+		return nil, fmt.Errorf("build the request: %w", err)
+	}
+	request.Header.Set("Authorization", "Bearer "+c.Token)
+	request.Header.Set("Accept", "application/json")
+	if in != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	return request, nil
+}
+
+// lost says what a call without an answer may have done.
+func lost(method string, err error) fault.Class {
+	var op *net.OpError
+	neverSent := errors.As(err, &op) && op.Op == "dial"
+	if method == http.MethodGet || neverSent {
+		return fault.Transient
+	}
+	return fault.Unknown
+}
+
+func (c *Client) failure(op, method string, response *http.Response, body []byte) error {
+	status := response.StatusCode
+	if c.Refusal != nil && status < http.StatusInternalServerError {
+		if refusal := c.Refusal(op, status, body); refusal != nil {
+			return refusal
+		}
+	}
+	e := &fault.Error{Class: classOf(method, status), Op: op, Err: fmt.Errorf("status %d", status)}
+	switch e.Class {
+	case fault.Denied:
+		e.Message = fmt.Sprintf("%s refuses our credentials, or they lack a right.", c.System)
+	case fault.NotFound:
+		e.Message = fmt.Sprintf("%s does not know this object.", c.System)
+	case fault.Transient:
+		e.RetryAfter = retryAfter(response.Header)
+		e.Message = fmt.Sprintf("%s is busy (%d).", c.System, status)
+	case fault.Unknown:
+		e.Message = fmt.Sprintf("%s failed (%d).", c.System, status)
+	default:
+		e.Message = fmt.Sprintf("%s refused the request (%d).", c.System, status)
+	}
+	return e
+}
+
+// The statuses outside the standard that HubSpot asks to retry.
+const (
+	statusLocked    = 423
+	statusMigrating = 477
+)
+
+func classOf(method string, status int) fault.Class {
+	switch {
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+		return fault.Denied
+	case status == http.StatusNotFound || status == http.StatusGone:
+		return fault.NotFound
+	case status == http.StatusTooManyRequests || status == statusLocked || status == statusMigrating:
+		return fault.Transient
+	case status >= http.StatusInternalServerError && method == http.MethodGet:
+		return fault.Transient
+	case status >= http.StatusInternalServerError:
+		return fault.Unknown
+	default:
+		return fault.Rejected
+	}
+}
+
+func retryAfter(header http.Header) time.Duration {
+	seconds, err := strconv.Atoi(header.Get("Retry-After"))
+	if err != nil || seconds < 0 {
+		return 0
+	}
+	return time.Duration(seconds) * time.Second
+}
