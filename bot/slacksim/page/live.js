@@ -1,0 +1,40 @@
+// Draws the page anew when something changed, without losing what is typed.
+const parts = ["side", "messages", "overlay"];
+let drawing = false, again = false;
+
+async function redraw() {
+  if (drawing) { again = true; return; }
+  drawing = true;
+  const answer = await fetch(location.href).catch(() => null);
+  if (answer && answer.ok) {
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    for (const id of parts) replace(document.getElementById(id), fresh.getElementById(id));
+    replace(document.querySelector("main > header"), fresh.querySelector("main > header"));
+  }
+  drawing = false;
+  if (again) { again = false; redraw(); }
+}
+
+function replace(shown, fresh) {
+  if (!shown || !fresh || shown.dataset.drawn === fresh.innerHTML || (!shown.dataset.drawn && shown.innerHTML === fresh.innerHTML)) return;
+  const typed = new Map([...shown.querySelectorAll("input:not([type=hidden]), textarea, select")].map((e) => [e.name, e.value]));
+  const wasModal = shown.querySelector("[data-modal]"), focus = document.activeElement && document.activeElement.name;
+  const atEnd = shown.scrollHeight - shown.scrollTop - shown.clientHeight < 80;
+  const source = fresh.innerHTML;
+  shown.innerHTML = source;
+  shown.dataset.drawn = source;
+  const isModal = shown.querySelector("[data-modal]");
+  if (wasModal && isModal && wasModal.dataset.modal === isModal.dataset.modal) {
+    for (const element of shown.querySelectorAll("input:not([type=hidden]), textarea, select")) {
+      if (typed.has(element.name)) element.value = typed.get(element.name);
+      if (element.name === focus) element.focus();
+    }
+  }
+  if (shown.id === "messages" && atEnd) shown.scrollTop = shown.scrollHeight;
+}
+
+const list = document.getElementById("messages");
+if (list) list.scrollTop = list.scrollHeight;
+const acting = document.querySelector("[data-acting-as]");
+document.addEventListener("change", (e) => { if (e.target.matches("[data-acting-as]")) e.target.form.submit(); });
+new EventSource("/events").onmessage = redraw;
