@@ -1,0 +1,105 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+)
+
+// environment is where the other systems are, and the secrets for them. Each
+// value comes from a variable, or from the file that the variable with _FILE
+// names.
+type environment struct {
+	DatabaseURL       string
+	RedisURL          string
+	SlackBotToken     string
+	SlackAppToken     string
+	SlackAPIURL       string
+	HubSpotToken      string
+	HubSpotSecret     string
+	HubSpotURL        string
+	HubSpotVersion    string
+	HubSpotWebhookURL string
+	LedgerURL         string
+	LedgerKey         string
+	HTTPAddr          string
+	ConfigDir         string
+}
+
+// variables names each value, with its default.
+func (e *environment) variables() []variable {
+	return []variable{
+		{"DATABASE_URL", &e.DatabaseURL, "", "the address of Postgres", nil},
+		{"REDIS_URL", &e.RedisURL, "", "the address of Redis", nil},
+		{"SLACK_BOT_TOKEN", &e.SlackBotToken, "", "the bot token (xoxb-…)", []string{roleBot}},
+		{"SLACK_APP_TOKEN", &e.SlackAppToken, "", "the app-level token (xapp-…)", []string{roleBot}},
+		{"SLACK_API_URL", &e.SlackAPIURL, "https://slack.com/api/", "", nil},
+		{"HUBSPOT_ACCESS_TOKEN", &e.HubSpotToken, "", "the access token of the HubSpot app", []string{roleWorker}},
+		{"HUBSPOT_CLIENT_SECRET", &e.HubSpotSecret, "", "the client secret of the HubSpot app", []string{roleWeb}},
+		{"HUBSPOT_API_URL", &e.HubSpotURL, "https://api.hubapi.com", "", nil},
+		{"HUBSPOT_API_VERSION", &e.HubSpotVersion, "2026-09", "", nil},
+		{"HUBSPOT_WEBHOOK_URL", &e.HubSpotWebhookURL, "", "the public address of the webhook", []string{roleWeb}},
+		{"LEDGER_URL", &e.LedgerURL, "", "the address of the ledger", []string{roleWorker}},
+		{"LEDGER_API_KEY", &e.LedgerKey, "", "the key of the ledger", []string{roleWorker}},
+		{"MESHLINE_HTTP_ADDR", &e.HTTPAddr, ":8080", "", nil},
+		{"MESHLINE_CONFIG", &e.ConfigDir, "", "", nil},
+	}
+}
+
+type variable struct {
+	name     string
+	value    *string
+	fallback string
+	what     string   // what to set it to, for a value without default
+	roles    []string // that need it; nil for all
+}
+
+// readEnvironment reads every variable and reports all that is missing at once.
+func readEnvironment(roles []string, get func(string) string) (environment, error) {
+	var e environment
+	var errs []error
+	for _, v := range e.variables() {
+		value, err := lookup(v.name, get)
+		if err != nil {
+			errs = append(errs, err)
+		}
+		if value == "" {
+			value = v.fallback
+		}
+		if value == "" && v.what != "" && neededBy(v.roles, roles) && err == nil {
+			errs = append(errs, fmt.Errorf("%s is missing: set it to %s", v.name, v.what))
+		}
+		*v.value = value
+	}
+	return e, errors.Join(errs...)
+}
+
+func neededBy(needs, roles []string) bool {
+	if needs == nil {
+		return true
+	}
+	for _, need := range needs {
+		for _, role := range roles {
+			if need == role {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func lookup(name string, get func(string) string) (string, error) {
+	path := get(name + "_FILE")
+	if path == "" {
+		return strings.TrimSpace(get(name)), nil
+	}
+	if get(name) != "" {
+		return "", fmt.Errorf("both %s and %s_FILE are set: keep one", name, name)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("%s_FILE cannot be read: %w", name, errors.Unwrap(err))
+	}
+	return strings.TrimSpace(string(data)), nil
+}

@@ -1,0 +1,72 @@
+package app
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestMistakesAreNamedWithTheirLine(t *testing.T) {
+	t.Parallel()
+	const good = "teams:\n  sales_ops: {name: S, channel: \"#s\", owner: a@b.example}\n  finance: {name: F, channel: \"#f\", owner: a@b.example}\n  sync_owner: {name: O, channel: \"#o\", owner: a@b.example}\n"
+	for name, c := range map[string]struct{ text, want string }{
+		"in order":        {good, ""},
+		"unknown key":     {good + "hodl: 3h\n", "5:1"},
+		"no owner":        {"teams:\n  sales_ops: {name: S, channel: \"#s\"}\n", "meshline.yaml:2: owner of this team is missing"},
+		"unknown team":    {good + "owners: {validation: nobody}\n", "“teams:”"},
+		"no cron":         {good + "digest:\n  channel: \"#f\"\n  at: every day\n", "meshline.yaml:7: digest.at"},
+		"no time zone":    {good + "digest: {time_zone: Mars}\n", "digest.time_zone"},
+		"unknown action":  {strings.Replace(good, "owner: a@b.example", "owner: a@b.example, may: [dance]", 1), "“dance” is nothing"},
+		"lease too short": {good + "worker: {lease: 1s}\n", "worker.lease"},
+		"a webhook":       {good + "webhooks: [{path: /old, version: v2, url: \"https://a.example/old\"}]\n", ""},
+		"bad webhook":     {good + "webhooks: [{path: /old, version: v3}]\n", "must be v1 or v2"},
+		"no teams":        {"hold: 1h\n", "there are no teams"},
+		"broken yaml":     {"teams: [", "meshline.yaml"},
+	} {
+		folder := t.TempDir()
+		if err := os.WriteFile(filepath.Join(folder, settingsFile), []byte(c.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := readSettings(folder)
+		if (c.want == "") != (err == nil) || (err != nil && !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: got %v, want %q", name, err, c.want)
+		}
+	}
+	if _, err := readSettings(""); err == nil || !strings.Contains(err.Error(), "MESHLINE_CONFIG") {
+		t.Errorf("without a folder: %v", err)
+	}
+}
+
+func TestAllMissingVariablesAreNamedAtOnce(t *testing.T) {
+	t.Parallel()
+	_, err := readEnvironment(allRoles, func(string) string { return "" })
+	for _, name := range []string{"DATABASE_URL", "REDIS_URL", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "HUBSPOT_ACCESS_TOKEN", "LEDGER_URL"} {
+		if err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s is not named: %v", name, err)
+		}
+	}
+	if _, err := readEnvironment([]string{roleCron}, func(name string) string {
+		return map[string]string{"DATABASE_URL": "d", "REDIS_URL": "r"}[name]
+	}); err != nil {
+		t.Errorf("the role cron needs no more: %v", err)
+	}
+}
+
+func TestSecretsCanComeFromFiles(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(path, []byte("xoxb-1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	values := map[string]string{"A_FILE": path, "B": "x", "B_FILE": path, "C_FILE": "/nowhere"}
+	get := func(name string) string { return values[name] }
+	if got, err := lookup("A", get); err != nil || got != "xoxb-1" {
+		t.Errorf("%q %v", got, err)
+	}
+	for _, name := range []string{"B", "C"} {
+		if _, err := lookup(name, get); err == nil {
+			t.Errorf("%s was taken", name)
+		}
+	}
+}
