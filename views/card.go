@@ -24,7 +24,7 @@ var headlines = map[exception.Kind]string{
 
 // Card shows one exception, in whatever state it is.
 func Card(e exception.Exception, roles exception.Roles, now time.Time) Message {
-	title := fmt.Sprintf("%s: %s %s", e.Name(), e.Title, headlines[e.Kind])
+	title := fmt.Sprintf("%s: %s %s", e.Name(), e.Title, headline(e))
 	blocks := []slack.Block{header(title), section(reasons(e)), facts(e, roles, now)}
 	if text := progress(e); text != "" {
 		blocks = append(blocks, section(text))
@@ -34,6 +34,17 @@ func Card(e exception.Exception, roles exception.Roles, now time.Time) Message {
 	}
 	foot := joined(link(e.CRMLink, "Open in the CRM"), link(e.ERPLink, "Open in the ERP"), "Id `"+e.Name()+"`", "Record `"+escape(e.Ref.String())+"`")
 	return Message{Text: clip(summary(e, title), maxSection), Blocks: append(blocks, note(foot))}
+}
+
+func headline(e exception.Exception) string {
+	switch e.State {
+	case exception.Resolved:
+		return "is settled"
+	case exception.Waived:
+		return "is waived"
+	default:
+		return headlines[e.Kind]
+	}
 }
 
 func summary(e exception.Exception, title string) string {

@@ -14,7 +14,7 @@ import (
 // Details shows everything about an exception, with its history.
 func Details(e exception.Exception, roles exception.Roles, history []report.Entry, now time.Time) slack.ModalViewRequest {
 	blocks := []slack.Block{
-		section("*" + escape(clip(e.Title, maxHeader)) + "*  " + headlines[e.Kind]),
+		section("*" + escape(clip(e.Title, maxHeader)) + "*  " + headline(e)),
 		section(allProblems(e)), facts(e, roles, now),
 	}
 	if text := progress(e); text != "" {
