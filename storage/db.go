@@ -45,6 +45,9 @@ func openPool(ctx context.Context, url string, connections int32) (*pgxpool.Pool
 	if connections > 0 {
 		config.MaxConns = connections
 	}
+	// A plan kept from when a table was empty reads all of it until the next
+	// analyze, however large it has grown.
+	config.ConnConfig.RuntimeParams["plan_cache_mode"] = "force_custom_plan"
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)

@@ -39,8 +39,9 @@ func browser(t *testing.T) context.Context {
 	t.Cleanup(cancel)
 	ctx, cancelTab := chromedp.NewContext(allocated)
 	t.Cleanup(cancelTab)
-	ctx, cancelTime := context.WithTimeout(ctx, 3*time.Minute)
-	t.Cleanup(cancelTime)
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatal(err)
+	}
 	return ctx
 }
 
@@ -54,14 +55,7 @@ func TestBrowserPlaysTheDemo(t *testing.T) {
 	s.open()
 	pages := httptest.NewServer(newPanels(s.world))
 	t.Cleanup(pages.Close)
-	steps := func(actions ...chromedp.Action[chromedp.Void]) {
-		t.Helper()
-		for _, action := range actions {
-			if _, err := steadily(ctx, action); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
+	steps := stepper(t, ctx)
 	slackPage := s.world.slackURL + "/?as=" + userSales + "&channel=" + channelSales
 
 	steps(chromedp.Navigate(pages.URL+"/crm"), chromedp.Click(chromedp.CSS(`button[value=good]`)),
@@ -83,15 +77,58 @@ func TestBrowserPlaysTheDemo(t *testing.T) {
 	s.slackShows("the card is closed", func() bool {
 		return !live(s.card(channelSales, "Spring campaign")) && len(s.cards(channelSales, "Posted as INV-000002")) == 1
 	})
+	// The form's last state: before it, the button to close may still move.
+	steps(chromedp.WaitVisible(chromedp.Search(`//*[@data-modal]//b[contains(., "Done")]`)))
 	steps(chromedp.Click(chromedp.CSS(`[data-close]`)), chromedp.WaitNotPresent(chromedp.CSS(`[data-modal]`)),
 		chromedp.WaitNotPresent(chromedp.CSS(`button[data-action-id=exception_fix]`)))
 	s.lawful()
+}
+
+// TestPressOutlivesRedraws: a button that is being pressed stays until it is
+// released, whatever arrives meanwhile.
+func TestPressOutlivesRedraws(t *testing.T) {
+	t.Parallel()
+	ctx := browser(t)
+	s := newStage(t)
+	s.open()
+	s.world.sign(broken("First campaign"))
+	s.card(channelSales, "First campaign")
+	const button = `button[data-action-id=exception_fix]`
+	steps := stepper(t, ctx)
+	steps(chromedp.Navigate(s.world.slackURL+"/?as="+userSales+"&channel="+channelSales), chromedp.WaitVisible(chromedp.CSS(button)))
+	at, err := chromedp.Run(ctx, chromedp.Evaluate[struct{ X, Y float64 }](`(({x, y, width, height}) =>
+		({X: x + width / 2, Y: y + height / 2}))(document.querySelector("`+button+`").getBoundingClientRect())`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps(chromedp.MouseEvent(chromedp.MousePressed, at.X, at.Y, chromedp.ButtonLeft, chromedp.ClickCount(1)))
+	s.world.sign(broken("Second campaign"))
+	s.card(channelSales, "Second campaign")
+	steps(chromedp.Evaluate[chromedp.Void](`(async () => { while (drawing) await new Promise(setTimeout); await redraw() })()`, chromedp.EvalAwaitPromise),
+		chromedp.MouseEvent(chromedp.MouseReleased, at.X, at.Y, chromedp.ButtonLeft, chromedp.ClickCount(1)),
+		chromedp.WaitVisible(chromedp.CSS(`[data-modal]`)), chromedp.WaitVisible(chromedp.Search(`//*[@id="messages"]//*[contains(text(), "Second campaign")]`)))
+}
+
+// stepper runs actions one after another and, where one fails, says what the
+// page showed.
+func stepper(t *testing.T, ctx context.Context) func(...chromedp.Action[chromedp.Void]) {
+	return func(actions ...chromedp.Action[chromedp.Void]) {
+		t.Helper()
+		for i, action := range actions {
+			if _, err := steadily(ctx, action); err != nil {
+				shown, _ := chromedp.Run(ctx, chromedp.Evaluate[string](`location.href + "\n" + document.body.innerText`))
+				t.Fatalf("step %d: %v; the page shows:\n%s", i+1, err, shown)
+			}
+		}
+	}
 }
 
 // steadily repeats an action whose element was drawn anew at that very moment:
 // the page lives, and nothing has happened yet when the element is gone.
 func steadily[T any](ctx context.Context, action chromedp.Action[T]) (T, error) {
 	const tries = 10
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
 	for try := 1; ; try++ {
 		value, err := chromedp.Run(ctx, action)
 		if err == nil || try == tries || !strings.Contains(err.Error(), "-32000") {

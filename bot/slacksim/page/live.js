@@ -1,19 +1,34 @@
-// Draws the page anew when something changed, without losing what is typed.
+// Draws the page anew when something changed, without losing what is typed or
+// the button that is being pressed.
 const parts = ["side", "messages", "overlay"];
-let drawing = false, again = false;
+let drawing = false, again = false, pressed = false;
 
 async function redraw() {
-  if (drawing) { again = true; return; }
+  if (drawing || pressed) { again = true; return; }
   drawing = true;
   const answer = await fetch(location.href).catch(() => null);
-  if (answer && answer.ok) {
+  if (pressed) {
+    again = true;
+  } else if (answer && answer.ok) {
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     for (const id of parts) replace(document.getElementById(id), fresh.getElementById(id));
     replace(document.querySelector("main > header"), fresh.querySelector("main > header"));
   }
   drawing = false;
-  if (again) { again = false; redraw(); }
+  catchUp();
 }
+
+function catchUp() {
+  if (again && !pressed) { again = false; redraw(); }
+}
+
+// A click needs its button to stay the same from press to release.
+function press(down) {
+  pressed = down;
+  if (!down) setTimeout(catchUp);
+}
+addEventListener("pointerdown", () => press(true));
+for (const end of ["pointerup", "pointercancel", "dragend", "blur"]) addEventListener(end, () => press(false));
 
 function replace(shown, fresh) {
   if (!shown || !fresh || shown.dataset.drawn === fresh.innerHTML || (!shown.dataset.drawn && shown.innerHTML === fresh.innerHTML)) return;
