@@ -5,17 +5,22 @@ SHELL := /bin/bash
 SQLC := CGO_ENABLED=0 go run github.com/sqlc-dev/sqlc/cmd/sqlc@v1.31.1
 LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: help demo test lint bench generate
+ERP ?= ledger
+
+.PHONY: help demo test test-live lint bench generate
 
 help: ## Show this list.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: ## Run everything on this machine, with nothing configured.
+demo: ## Run everything on this machine, with nothing configured; ERP=odoo plays an Odoo 19, ERP=odoo17 an Odoo 17.
 	@mkdir -p .build && go build -o .build/meshline ./bot/cmd/meshline
-	@exec .build/meshline demo
+	@exec .build/meshline demo --erp $(ERP)
 
 test: ## Run all tests with the race detector.
 	go test -race -timeout 14m ./...
+
+test-live: ## Run the conformance suite against the servers that MESHLINE_TEST_… name.
+	go test -count=1 -v -run TestLive ./sync/odoo
 
 lint: ## Check style, import rules and generated code.
 	@test -z "$$(gofmt -l bot jobs sync views storage)" || { gofmt -l bot jobs sync views storage; echo "gofmt would change these files"; exit 1; }

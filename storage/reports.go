@@ -30,6 +30,11 @@ func (s Reports) Status(ctx context.Context, now time.Time) (report.Status, erro
 	if status.Held, err = s.held(ctx, now); err != nil {
 		return status, err
 	}
+	earlier, err := s.queries.SignedEarlier(ctx, s.pool)
+	if err != nil {
+		return status, fmt.Errorf("count earlier contracts: %w", err)
+	}
+	status.Earlier = int(earlier)
 	rows, err := s.queries.Retrying(ctx, s.pool)
 	for _, row := range rows {
 		status.Trouble = append(status.Trouble, report.Trouble{

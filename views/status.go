@@ -22,6 +22,9 @@ func Status(s report.Status, roles exception.Roles) Message {
 	if len(s.Trouble) > 0 {
 		blocks = append(blocks, section(troubleLines(s)))
 	}
+	if s.Earlier > 0 {
+		blocks = append(blocks, note(fmt.Sprintf("%s signed before billing starts: recorded, never billed.", count(s.Earlier, "contract was", "contracts were"))))
+	}
 	return Message{Text: text, Blocks: append(blocks, note("As of "+moment(s.At)+".  `/meshline help` lists what you can do."))}
 }
 

@@ -21,6 +21,7 @@ type commandLine struct {
 	Serve   serveCommand   `cmd:"" help:"Run Meshline against a real workspace, CRM and ERP."`
 	Migrate migrateCommand `cmd:"" help:"Bring the database up to date and stop."`
 	Replay  replayCommand  `cmd:"" help:"Run the record of an exception again."`
+	Odoo    odooCommand    `cmd:"" help:"Prepare Odoo."`
 	Health  healthCommand  `cmd:"" help:"Ask a running Meshline whether it is ready; for health checks."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }

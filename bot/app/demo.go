@@ -22,6 +22,7 @@ var demoSettings []byte
 
 type demoCommand struct {
 	Addr    string `help:"Address of the page." default:"127.0.0.1:8420"`
+	ERP     string `help:"What takes the invoices: the ledger, or a simulated Odoo 19 or 17." enum:"ledger,odoo,odoo17" default:"ledger"`
 	Verbose bool   `help:"Print Meshline's log."`
 }
 
@@ -34,7 +35,7 @@ func (c *demoCommand) Run(r *runtime) error {
 	d := &demo{log: log}
 	defer d.close()
 	_, _ = fmt.Fprintln(r.out, "Starting Postgres, Redis, a CRM, an ERP and a Slack …")
-	if err := d.start(r.ctx, c.Addr); err != nil {
+	if err := d.start(r.ctx, c.Addr, odooVersions[c.ERP]); err != nil {
 		if errors.Is(r.ctx.Err(), context.Canceled) {
 			return nil
 		}
@@ -46,6 +47,9 @@ func (c *demoCommand) Run(r *runtime) error {
 	return err
 }
 
+// odooVersions are the versions that the demo can play.
+var odooVersions = map[string]int{"odoo": 19, "odoo17": 17}
+
 // demo is a whole world with Meshline in it.
 type demo struct {
 	log      *slog.Logger
@@ -56,7 +60,7 @@ type demo struct {
 	listener net.Listener
 }
 
-func (d *demo) start(ctx context.Context, addr string) error {
+func (d *demo) start(ctx context.Context, addr string, odooVersion int) error {
 	var err error
 	if d.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", addr); err != nil {
 		if d.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0"); err != nil {
@@ -68,7 +72,7 @@ func (d *demo) start(ctx context.Context, addr string) error {
 		return err
 	}
 	base := "http://" + d.listener.Addr().String()
-	d.world, err = newWorld(ctx, worldConfig{LedgerURL: databases[1], LinkBase: base, Slack: slacksim.Config{BotUserID: botUser}})
+	d.world, err = newWorld(ctx, worldConfig{LedgerURL: databases[1], LinkBase: base, Odoo: odooVersion, Slack: slacksim.Config{BotUserID: botUser}})
 	if err != nil {
 		return err
 	}

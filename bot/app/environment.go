@@ -23,6 +23,10 @@ type environment struct {
 	HubSpotWebhookURL string
 	LedgerURL         string
 	LedgerKey         string
+	OdooURL           string
+	OdooDatabase      string
+	OdooLogin         string
+	OdooKey           string
 	HTTPAddr          string
 	ConfigDir         string
 }
@@ -40,8 +44,12 @@ func (e *environment) variables() []variable {
 		{"HUBSPOT_API_URL", &e.HubSpotURL, "https://api.hubapi.com", "", nil},
 		{"HUBSPOT_API_VERSION", &e.HubSpotVersion, "2026-09", "", nil},
 		{"HUBSPOT_WEBHOOK_URL", &e.HubSpotWebhookURL, "", "the public address of the webhook", []string{roleWeb}},
-		{"LEDGER_URL", &e.LedgerURL, "", "the address of the ledger", []string{roleWorker}},
-		{"LEDGER_API_KEY", &e.LedgerKey, "", "the key of the ledger", []string{roleWorker}},
+		{"ODOO_URL", &e.OdooURL, "", "", nil},
+		{"ODOO_DB", &e.OdooDatabase, "", "", nil},
+		{"ODOO_LOGIN", &e.OdooLogin, "", "", nil},
+		{"ODOO_API_KEY", &e.OdooKey, "", "", nil},
+		{"LEDGER_URL", &e.LedgerURL, "", "", nil},
+		{"LEDGER_API_KEY", &e.LedgerKey, "", "", nil},
 		{"MESHLINE_HTTP_ADDR", &e.HTTPAddr, ":8080", "", nil},
 		{"MESHLINE_CONFIG", &e.ConfigDir, "", "", nil},
 	}
@@ -72,7 +80,27 @@ func readEnvironment(roles []string, get func(string) string) (environment, erro
 		}
 		*v.value = value
 	}
+	if neededBy([]string{roleWorker}, roles) {
+		errs = append(errs, e.checkERP())
+	}
 	return e, errors.Join(errs...)
+}
+
+// checkERP wants exactly one ERP, whole.
+func (e *environment) checkERP() error {
+	switch {
+	case e.OdooURL != "" && e.LedgerURL != "":
+		return errors.New("both ODOO_URL and LEDGER_URL are set: keep the one that is your ERP")
+	case e.OdooURL != "" && e.OdooKey == "":
+		return errors.New("ODOO_API_KEY is missing: set it to an API key of the Odoo user who writes invoices")
+	case e.LedgerURL != "" && e.LedgerKey == "":
+		return errors.New("LEDGER_API_KEY is missing: set it to the key of the ledger")
+	case e.OdooURL == "" && e.LedgerURL == "":
+		return errors.New("ODOO_URL is missing: set it to the address of Odoo (or LEDGER_URL to that of a ledger)")
+	default:
+		e.OdooURL = strings.TrimRight(e.OdooURL, "/")
+		return nil
+	}
 }
 
 func neededBy(needs, roles []string) bool {

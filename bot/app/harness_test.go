@@ -31,7 +31,14 @@ type stage struct {
 
 func newStage(t testing.TB) *stage {
 	t.Helper()
-	world, err := newWorld(t.Context(), worldConfig{LedgerURL: storagetest.EmptyURL(t), Slack: slacksim.Config{BotUserID: botUser}})
+	return newStageOf(t, worldConfig{})
+}
+
+// newStageOf is newStage with a world of its own kind.
+func newStageOf(t testing.TB, config worldConfig) *stage {
+	t.Helper()
+	config.LedgerURL, config.Slack = storagetest.EmptyURL(t), slacksim.Config{BotUserID: botUser}
+	world, err := newWorld(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
 	}

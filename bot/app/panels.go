@@ -6,11 +6,8 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
-	"time"
 
-	"meshline/sync/canon"
 	"meshline/sync/hubspot/hubspotsim"
-	"meshline/sync/ledger"
 )
 
 //go:embed pages/*
@@ -94,70 +91,19 @@ func (p *panels) repeat(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, "/crm", http.StatusSeeOther)
 }
 
-// erpPage is what the ERP panel shows.
-type erpPage struct {
-	Customers, Drafts, Posted []ledger.Entry
-	Month                     string
-	Closed                    bool
-	Refusing                  bool
-	Slow                      bool
-}
-
-// shownEntries is how many documents a panel lists.
-const shownEntries = 50
-
 func (p *panels) erp(w http.ResponseWriter, r *http.Request) {
-	page := erpPage{Month: clock().Format("2006-01")}
-	on := p.world.erp.Switched()
-	page.Refusing, page.Slow = on.Refuse != "", on.Slow > 0
-	closed, err := p.world.books.Closed(r.Context())
-	for _, month := range closed {
-		page.Closed = page.Closed || month == page.Month
-	}
-	customers, customersErr := p.world.books.List(r.Context(), canon.KindCustomer, shownEntries)
-	invoices, invoicesErr := p.world.books.List(r.Context(), canon.KindInvoice, shownEntries)
-	if err != nil || customersErr != nil || invoicesErr != nil {
+	page, err := p.world.side.show(r.Context())
+	if err != nil {
 		http.Error(w, "the books cannot be read", http.StatusInternalServerError)
 		return
-	}
-	for _, entry := range append(customers, invoices...) {
-		switch {
-		case entry.State == canon.ERPDraft:
-			page.Drafts = append(page.Drafts, entry)
-		case entry.Document.Kind == canon.KindCustomer:
-			page.Customers = append(page.Customers, entry)
-		default:
-			page.Posted = append(page.Posted, entry)
-		}
 	}
 	render(w, "erp.html", page)
 }
 
-// slowness is how long a slow ledger takes.
-const slowness = 2 * time.Second
-
 func (p *panels) flip(w http.ResponseWriter, r *http.Request) {
-	on := p.world.erp.Switched()
-	switch r.FormValue("what") {
-	case "refuse":
-		on.Refuse = toggle(on.Refuse, "The customer is blocked for invoicing.")
-	case "slow":
-		on.Slow = slowness - on.Slow
-	case "lose":
-		on.LoseReplies++
-	case "period":
-		if err := p.world.books.SetClosed(r.Context(), clock().Format("2006-01"), r.FormValue("closed") == "true"); err != nil {
-			http.Error(w, "the period could not be changed", http.StatusInternalServerError)
-			return
-		}
+	if err := p.world.side.flip(r.Context(), r.FormValue("what"), r.FormValue("closed") == "true"); err != nil {
+		http.Error(w, "the ERP could not be changed", http.StatusInternalServerError)
+		return
 	}
-	p.world.erp.Switch(on)
 	http.Redirect(w, r, "/erp", http.StatusSeeOther)
-}
-
-func toggle(now, on string) string {
-	if now != "" {
-		return ""
-	}
-	return on
 }

@@ -29,7 +29,7 @@ type serveCommand struct {
 func (c *serveCommand) Run(r *runtime) error {
 	env, envErr := readEnvironment(c.Roles, os.Getenv)
 	config, err := readSettings(env.ConfigDir)
-	if err := errors.Join(envErr, err); err != nil {
+	if err := errors.Join(envErr, err, config.checkStart(env)); err != nil {
 		return fmt.Errorf("the configuration is not complete:\n%w", err)
 	}
 	sys, err := newSystem(r.ctx, env, config, c.Roles, r.log)

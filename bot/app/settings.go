@@ -17,6 +17,7 @@ import (
 
 	"meshline/jobs/intake"
 	"meshline/sync/exception"
+	"meshline/sync/odoo"
 )
 
 //go:embed meshline.yaml
@@ -29,8 +30,11 @@ type settings struct {
 	Digest digestSettings          `yaml:"digest"`
 	CRM    crmSettings             `yaml:"crm"`
 	Hold   time.Duration           `yaml:"hold"`
-	Retry  retrySettings           `yaml:"retry"`
-	Worker workerSettings          `yaml:"worker"`
+	// Billing says from when on contracts are billed.
+	Billing billingSettings `yaml:"billing"`
+	Odoo    odooSettings    `yaml:"odoo"`
+	Retry   retrySettings   `yaml:"retry"`
+	Worker  workerSettings  `yaml:"worker"`
 	// Webhooks are paths for senders that sign in an older way.
 	Webhooks []webhookSettings `yaml:"webhooks"`
 }
@@ -55,6 +59,21 @@ type digestSettings struct {
 	Channel  string `yaml:"channel"`
 	At       string `yaml:"at"`
 	TimeZone string `yaml:"time_zone"`
+}
+
+type billingSettings struct {
+	Start string `yaml:"start"`
+}
+
+// start is the first day that is billed, zero where none is given.
+func (b billingSettings) start() time.Time {
+	day, _ := time.Parse(time.DateOnly, b.Start)
+	return day
+}
+
+type odooSettings struct {
+	Concurrency int        `yaml:"concurrency"`
+	Books       odoo.Books `yaml:",inline"`
 }
 
 type crmSettings struct {
@@ -188,7 +207,22 @@ func (s settings) check(file string, data []byte) error {
 		webhook.check(c)
 	}
 	s.checkPatience(c)
+	if s.Billing.Start != "" && s.Billing.start().IsZero() {
+		c.fail("$.billing.start", "billing.start must be a day such as 2026-12-01")
+	}
+	if s.Odoo.Concurrency < 1 {
+		c.fail("$.odoo.concurrency", "odoo.concurrency must be at least 1")
+	}
 	return errors.Join(c.errs...)
+}
+
+// checkStart wants a first day before anything is written to a real ERP: the
+// CRM holds years of contracts that others have billed.
+func (s settings) checkStart(env environment) error {
+	if env.OdooURL == "" || s.Billing.Start != "" {
+		return nil
+	}
+	return errors.New("billing.start is missing in meshline.yaml: set it to the first day whose contracts Meshline bills, such as 2026-12-01; earlier ones are recorded and never billed")
 }
 
 func (s settings) checkPatience(c *checking) {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -41,7 +42,7 @@ func TestMistakesAreNamedWithTheirLine(t *testing.T) {
 func TestAllMissingVariablesAreNamedAtOnce(t *testing.T) {
 	t.Parallel()
 	_, err := readEnvironment(allRoles, func(string) string { return "" })
-	for _, name := range []string{"DATABASE_URL", "REDIS_URL", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "HUBSPOT_ACCESS_TOKEN", "LEDGER_URL"} {
+	for _, name := range []string{"DATABASE_URL", "REDIS_URL", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "HUBSPOT_ACCESS_TOKEN", "ODOO_URL"} {
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s is not named: %v", name, err)
 		}
@@ -50,6 +51,29 @@ func TestAllMissingVariablesAreNamedAtOnce(t *testing.T) {
 		return map[string]string{"DATABASE_URL": "d", "REDIS_URL": "r"}[name]
 	}); err != nil {
 		t.Errorf("the role cron needs no more: %v", err)
+	}
+}
+
+func TestExactlyOneERPIsNamedWhole(t *testing.T) {
+	t.Parallel()
+	for want, e := range map[string]environment{
+		"ODOO_URL is missing":        {},
+		"both ODOO_URL and LEDGER":   {OdooURL: "o", OdooKey: "k", LedgerURL: "l", LedgerKey: "k"},
+		"ODOO_API_KEY is missing":    {OdooURL: "o"},
+		"LEDGER_API_KEY is missing":  {LedgerURL: "l"},
+		"":                           {OdooURL: "https://odoo.example/", OdooKey: "k"},
+		"billing.start is missing i": {OdooURL: "https://odoo.example", OdooKey: "k"},
+	} {
+		err := errors.Join(e.checkERP())
+		if strings.HasPrefix(want, "billing") {
+			err = settings{}.checkStart(e)
+		}
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+	if err := (settings{Billing: billingSettings{Start: "2026-12-01"}}).checkStart(environment{OdooURL: "o"}); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 	"meshline/sync/exception"
 	"meshline/sync/hubspot"
 	"meshline/sync/ledger"
+	"meshline/sync/odoo"
 	"meshline/sync/pipeline"
 	"meshline/sync/posting"
 	"meshline/sync/wire"
@@ -50,7 +51,7 @@ type system struct {
 	limiter  *jobs.Limiter
 	enqueuer *jobs.Enqueuer
 	source   *hubspot.Client
-	target   *ledger.Client
+	target   erp
 	desk     *exception.Desk
 	bot      *bot.Bot
 	digestTo string // id of the digest's channel
@@ -146,11 +147,28 @@ func (s *system) openAdapters(ctx context.Context) error {
 			canon.TypeDeal:     append(datacontract.Contract.Properties(), "dealstage", "pipeline"),
 		},
 	})
-	s.target = ledger.NewClient(s.env.LedgerURL, s.env.LedgerKey, s.settings.Worker.CallTimeout)
+	s.target = s.erp()
 	if !s.has(roleWorker) {
 		return nil
 	}
-	return errors.Join(warn(s.log, "HubSpot", s.source.Check(ctx)), warn(s.log, "the ledger", s.target.Check(ctx)))
+	return errors.Join(warn(s.log, "HubSpot", s.source.Check(ctx)), warn(s.log, "the ERP", s.target.Check(ctx)))
+}
+
+// erp is where documents are written.
+type erp interface {
+	posting.Target
+	Check(ctx context.Context) error
+}
+
+func (s *system) erp() erp {
+	timeout := s.settings.Worker.CallTimeout
+	if s.env.OdooURL == "" {
+		return ledger.NewClient(s.env.LedgerURL, s.env.LedgerKey, timeout)
+	}
+	return odoo.New(odoo.Config{
+		URL: s.env.OdooURL, Database: s.env.OdooDatabase, Login: s.env.OdooLogin, Key: s.env.OdooKey, Books: s.settings.Odoo.Books,
+		CallTimeout: timeout, Concurrency: s.settings.Odoo.Concurrency, Clock: clock,
+	})
 }
 
 // warn lets Meshline start while a service is down, but not with wrong
@@ -235,6 +253,7 @@ func (s *system) runner() *pipeline.Runner {
 			Lease: w.Lease, Hold: s.settings.Hold,
 			RetryBase: s.settings.Retry.Base, RetryMost: s.settings.Retry.Most, MaxAttempts: s.settings.Retry.Attempts,
 			Validation: s.settings.Owners.Validation, Finance: s.settings.Owners.Finance, Sync: s.settings.Owners.Sync,
+			BillingStart: s.settings.Billing.start(),
 		},
 		Clock: clock, Log: s.log,
 	}

@@ -40,9 +40,10 @@ type world struct {
 	books *storage.Ledger
 	erp   *ledger.Server
 	slack *slacksim.Server
+	side  erpSide // the ERP that Meshline writes to: erp, or an Odoo
 
 	crmURL, erpURL, slackURL string
-	token, secret, erpKey    string
+	token, secret            string
 	botToken, appToken       string
 	servers                  []*http.Server
 }
@@ -51,19 +52,24 @@ type world struct {
 type worldConfig struct {
 	LedgerURL string // database of the ledger
 	LinkBase  string // address of the pages that show records
+	Odoo      int    // version of the Odoo that takes the ledger's place, zero for none
 	Slack     slacksim.Config
 	CRM       hubspotsim.Config
 }
 
 // newWorld starts the three systems on local addresses.
 func newWorld(ctx context.Context, config worldConfig) (*world, error) {
-	w := &world{token: secret("crm-"), secret: secret(""), erpKey: secret("erp-"), botToken: secret("xoxb-"), appToken: secret("xapp-")}
+	w := &world{token: secret("crm-"), secret: secret(""), botToken: secret("xoxb-"), appToken: secret("xapp-")}
 	var err error
 	if w.books, err = storage.OpenLedger(ctx, config.LedgerURL); err != nil {
 		return nil, err
 	}
 	w.books.Link = config.LinkBase + "/erp#d{id}"
-	w.erp = &ledger.Server{Store: w.books, Periods: w.books, Key: w.erpKey, Clock: clock}
+	w.erp = &ledger.Server{Store: w.books, Periods: w.books, Key: secret("erp-"), Clock: clock}
+	w.side = ledgerSide{w.books, w.erp}
+	if config.Odoo > 0 {
+		w.side = newOdooSide(config.Odoo)
+	}
 	config.CRM.Token, config.CRM.Secret = w.token, w.secret
 	w.crm = hubspotsim.New(config.CRM)
 	config.Slack.BotToken, config.Slack.AppToken = w.botToken, w.appToken
@@ -71,7 +77,7 @@ func newWorld(ctx context.Context, config worldConfig) (*world, error) {
 		config.Slack.Users, config.Slack.Channels = people(), channels()
 	}
 	w.slack = slacksim.New(config.Slack)
-	for address, handler := range map[*string]http.Handler{&w.crmURL: w.crm, &w.erpURL: w.erp.Handler(), &w.slackURL: w.slack} {
+	for address, handler := range map[*string]http.Handler{&w.crmURL: w.crm, &w.erpURL: w.side.handler(), &w.slackURL: w.slack} {
 		if err := w.listen(ctx, address, handler); err != nil {
 			w.close()
 			return nil, err
@@ -101,13 +107,14 @@ func (w *world) listen(ctx context.Context, address *string, handler http.Handle
 
 // environment points Meshline at this world.
 func (w *world) environment(databaseURL, redisURL, httpAddr string) environment {
-	return environment{
+	env := environment{
 		DatabaseURL: databaseURL, RedisURL: redisURL, HTTPAddr: httpAddr,
 		SlackBotToken: w.botToken, SlackAppToken: w.appToken, SlackAPIURL: w.slackURL + "/api/",
 		HubSpotToken: w.token, HubSpotSecret: w.secret, HubSpotURL: w.crmURL, HubSpotVersion: "2026-09",
 		HubSpotWebhookURL: "http://" + httpAddr + intake.PathHubSpot,
-		LedgerURL:         w.erpURL, LedgerKey: w.erpKey,
 	}
+	w.side.connect(&env, w.erpURL)
+	return env
 }
 
 func (w *world) close() {

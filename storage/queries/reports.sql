@@ -6,6 +6,9 @@ select
     coalesce(min(i.first_due_at) filter (where i.wanted > i.done), 'epoch'::timestamptz)::timestamptz as oldest
 from items i;
 
+-- name: SignedEarlier :one
+select count(*) from records where earlier;
+
 -- name: Retrying :many
 select i.object_type, i.object_id, i.attempts, i.due_at, i.last_error, i.first_due_at
 from items i where i.wanted > i.done and i.last_error <> '' order by i.first_due_at limit 5;
@@ -19,7 +22,7 @@ group by team, currency order by team, currency;
 -- name: SignedBetween :many
 select r.currency, count(*) as documents, coalesce(sum(r.amount), 0)::numeric as amount
 from records r join items i on i.id = r.item_id
-where i.object_type = 'deal' and r.signed_seen_at >= @since::timestamptz and r.signed_seen_at < @until::timestamptz
+where i.object_type = 'deal' and not r.earlier and r.signed_seen_at >= @since::timestamptz and r.signed_seen_at < @until::timestamptz
 group by r.currency order by r.currency;
 
 -- name: InvoicedBetween :many

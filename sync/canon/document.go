@@ -35,6 +35,7 @@ type CustomerDocument struct {
 // InvoiceDocument is an ERP invoice.
 type InvoiceDocument struct {
 	CustomerID  string         `json:"customer_id"` // the ERP's id of the customer
+	Country     string         `json:"country"`     // the customer's, ISO 3166-1 alpha-2: it decides the taxes
 	Date        string         `json:"date"`        // 2006-01-02
 	Origin      string         `json:"origin"`      // the CRM object it bills
 	Title       string         `json:"title"`
@@ -86,8 +87,9 @@ func (d Document) Total() Money {
 type ERPState string
 
 const (
-	ERPDraft  ERPState = "draft"
-	ERPPosted ERPState = "posted"
+	ERPDraft     ERPState = "draft"
+	ERPPosted    ERPState = "posted"
+	ERPCancelled ERPState = "cancelled" // by a person in the ERP
 )
 
 // ERPDocument is a document as the ERP shows it.

@@ -98,6 +98,12 @@ func clip(value string) string {
 	return value
 }
 
+// SignedOn returns the day on which a deal was signed, if the deal says so.
+func SignedOn(deal canon.Record) (time.Time, bool) {
+	day, err := ParseDate(strings.TrimSpace(deal.Get("closedate")))
+	return day, err == nil
+}
+
 // ParseDate reads a day, an RFC 3339 time or milliseconds since 1970, and
 // returns midnight UTC of that day.
 func ParseDate(value string) (time.Time, error) {

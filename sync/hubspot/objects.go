@@ -9,6 +9,7 @@ import (
 
 	"meshline/sync/canon"
 	"meshline/sync/fault"
+	"meshline/sync/wire"
 )
 
 // The pairs of object types whose associations are read.
@@ -69,7 +70,7 @@ func (c *Client) readObjects(objectType string) func(context.Context, []string) 
 			} `json:"results"`
 		}
 		in := map[string]any{"properties": c.config.Properties[objectType], "inputs": unique(ids)}
-		if err := c.wire.Call(ctx, "read "+objectPaths[objectType], http.MethodPost, path, in, &answer); err != nil {
+		if err := c.wire.Do(ctx, wire.Request{Op: "read " + objectPaths[objectType], Method: http.MethodPost, Path: path, In: in, Out: &answer, Safe: true}); err != nil {
 			return failAll[canon.Record](len(ids), readOnly(err))
 		}
 		found := map[string]canon.Record{}
@@ -131,7 +132,7 @@ func (c *Client) readAssociations(pair string) func(context.Context, []string) [
 			} `json:"results"`
 		}
 		in := map[string]any{"inputs": unique(ids)}
-		if err := c.wire.Call(ctx, "read associations", http.MethodPost, path, in, &answer); err != nil {
+		if err := c.wire.Do(ctx, wire.Request{Op: "read associations", Method: http.MethodPost, Path: path, In: in, Out: &answer, Safe: true}); err != nil {
 			return failAll[[]association](len(ids), readOnly(err))
 		}
 		found := map[string][]association{}

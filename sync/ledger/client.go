@@ -25,6 +25,9 @@ func NewClient(address, key string, timeout time.Duration) *Client {
 	}}
 }
 
+// Address is where the ledger answers.
+func (c *Client) Address() string { return c.wire.Base }
+
 func refusal(op string, status int, body []byte) *fault.Error {
 	var said RefusalError
 	if status != http.StatusUnprocessableEntity {
@@ -69,7 +72,7 @@ func (c *Client) Draft(ctx context.Context, doc canon.Document) (string, error) 
 }
 
 // Post posts a draft; a posted one is returned as it is.
-func (c *Client) Post(ctx context.Context, _ canon.DocumentKind, id string) (canon.ERPDocument, error) {
+func (c *Client) Post(ctx context.Context, _ canon.Document, id string) (canon.ERPDocument, error) {
 	var entry Entry
 	err := c.wire.Call(ctx, "post", http.MethodPost, "/api/documents/"+url.PathEscape(id)+"/post", nil, &entry)
 	return shown(entry), err

@@ -45,11 +45,11 @@ func TestDraftPostAndPostAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	first, err := client.Post(t.Context(), canon.KindInvoice, id)
+	first, err := client.Post(t.Context(), invoice("1250"), id)
 	if err != nil || first.Number != "INV-000001" {
 		t.Fatalf("%+v %v", first, err)
 	}
-	again, err := client.Post(t.Context(), canon.KindInvoice, id)
+	again, err := client.Post(t.Context(), invoice("1250"), id)
 	if err != nil || again != first {
 		t.Errorf("posted again: %+v %v", again, err)
 	}
@@ -75,24 +75,24 @@ func TestRefusals(t *testing.T) {
 	if err := books.SetClosed(t.Context(), "2026-11", true); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := client.Post(t.Context(), canon.KindInvoice, id); !fault.Is(err, fault.Rejected) {
+	if _, err := client.Post(t.Context(), invoice("1250"), id); !fault.Is(err, fault.Rejected) {
 		t.Errorf("a closed period: %v", err)
 	}
 	if err := books.SetClosed(t.Context(), "2026-11", false); err != nil {
 		t.Fatal(err)
 	}
 	server.Switch(ledger.Switches{Refuse: "Blocked."})
-	if _, err := client.Post(t.Context(), canon.KindInvoice, id); fault.Message(err) != "Blocked." {
+	if _, err := client.Post(t.Context(), invoice("1250"), id); fault.Message(err) != "Blocked." {
 		t.Errorf("a refusal: %v", err)
 	}
 	server.Switch(ledger.Switches{Unavailable: 1})
-	if _, err := client.Post(t.Context(), canon.KindInvoice, id); !fault.Is(err, fault.Unknown) {
+	if _, err := client.Post(t.Context(), invoice("1250"), id); !fault.Is(err, fault.Unknown) {
 		t.Errorf("an outage during a write: %v", err)
 	}
-	if got, err := client.Post(t.Context(), canon.KindInvoice, id); err != nil || got.Number != "INV-000001" {
+	if got, err := client.Post(t.Context(), invoice("1250"), id); err != nil || got.Number != "INV-000001" {
 		t.Errorf("refusals must leave no gap in the numbers: %+v %v", got, err)
 	}
-	if _, err := client.Post(t.Context(), canon.KindInvoice, "999"); !fault.Is(err, fault.NotFound) {
+	if _, err := client.Post(t.Context(), invoice("1250"), "999"); !fault.Is(err, fault.NotFound) {
 		t.Errorf("an unknown id: %v", err)
 	}
 	if err := client.Discard(t.Context(), canon.KindInvoice, "999"); err != nil {

@@ -40,7 +40,7 @@ func Invoice(contract canon.Contract, customerID string) canon.Document {
 		Kind: canon.KindInvoice,
 		Key:  InvoiceKey(contract.Ref),
 		Invoice: &canon.InvoiceDocument{
-			CustomerID: customerID, Date: contract.SignedOn.Format(datacontract.DateLayout),
+			CustomerID: customerID, Country: contract.Customer.Country, Date: contract.SignedOn.Format(datacontract.DateLayout),
 			Origin: contract.Ref.String(), Title: contract.Name, PONumber: contract.PONumber,
 			BillingCode: contract.BillingCode, Total: contract.Total, Lines: lines,
 		},

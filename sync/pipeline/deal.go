@@ -49,7 +49,7 @@ func (r *Runner) deal(ctx context.Context, item Item) (Outcome, error) {
 		return Outcome{}, err
 	}
 	run.about = r.aboutDeal(run.snap)
-	if err := r.Records.Save(ctx, item, seenDeal(run.snap, run.about), r.Clock()); err != nil {
+	if err := r.Records.Save(ctx, item, r.seenDeal(run.snap, run.about), r.Clock()); err != nil {
 		return Outcome{}, err
 	}
 	if !run.snap.Signed {
@@ -72,12 +72,22 @@ func (r *Runner) aboutDeal(snap canon.Snapshot) exception.Finding {
 	return about
 }
 
-func seenDeal(snap canon.Snapshot, about exception.Finding) Seen {
-	seen := Seen{Title: about.Title, Snapshot: snap, Signed: snap.Signed, Amount: about.Amount}
+func (r *Runner) seenDeal(snap canon.Snapshot, about exception.Finding) Seen {
+	seen := Seen{Title: about.Title, Snapshot: snap, Signed: snap.Signed, Earlier: r.earlier(snap), Amount: about.Amount}
 	if snap.Company != nil {
 		seen.Company = snap.Company.Ref.ID
 	}
 	return seen
+}
+
+// earlier reports whether a deal was signed before the day from which Meshline
+// bills: somebody else has billed it.
+func (r *Runner) earlier(snap canon.Snapshot) bool {
+	if !snap.Signed || r.Policy.BillingStart.IsZero() {
+		return false
+	}
+	day, known := datacontract.SignedOn(snap.Deal)
+	return known && day.Before(r.Policy.BillingStart)
 }
 
 // owedNoMore ends a run of a deal for which no invoice is due; if there is one
@@ -94,6 +104,9 @@ func (r *Runner) owedNoMore(ctx context.Context, run dealRun, why string) (Outco
 }
 
 func (r *Runner) signed(ctx context.Context, run dealRun) (Outcome, error) {
+	if r.earlier(run.snap) && !run.posted.Done() {
+		return r.settled(ctx, run.item, Result{Outcome: "signed before billing starts"}, "It was signed before billing starts. Nothing is owed.")
+	}
 	contract, problems := datacontract.Check(run.snap)
 	latest, err := r.Records.Latest(ctx, run.item.ID)
 	if err != nil {

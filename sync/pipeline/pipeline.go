@@ -46,6 +46,7 @@ type Seen struct {
 	Title    string
 	Snapshot any
 	Signed   bool
+	Earlier  bool // signed before billing starts
 	Amount   canon.Money
 }
 
@@ -95,6 +96,8 @@ type Policy struct {
 	Validation  string // team keys
 	Finance     string
 	Sync        string
+	// BillingStart is the first day whose contracts are billed; zero for all.
+	BillingStart time.Time
 }
 
 // Runner runs items.

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"meshline/storage"
 	"meshline/sync/canon"
 	"meshline/sync/exception"
 	"meshline/sync/hubspot/hubspotsim"
@@ -271,4 +272,30 @@ func TestOneBadRecordDoesNotStopTheOthersOfItsBatch(t *testing.T) {
 	}
 	r.drain()
 	r.wantPosted(3, 3, 2)
+}
+
+// TestContractsSignedBeforeTheStartAreNeverBilled: also a broken one needs
+// nobody, and what starts on the first day is billed.
+func TestContractsSignedBeforeTheStartAreNeverBilled(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.run.Policy.BillingStart = time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
+	company := r.company()
+	for _, signed := range []string{"2024-11-24T10:00:00Z", "2026-11-19T23:59:59Z"} {
+		for _, code := range []string{"RET-1001", ""} {
+			deal := r.sign(company, code)
+			r.crm.Update(hubspotsim.Deals, deal, map[string]string{"closedate": signed})
+		}
+	}
+	r.sign(company, "RET-1001")
+	r.drain()
+	r.wantPosted(1, 1, 0)
+	status, err := storage.Reports{DB: r.db}.Status(t.Context(), r.clock())
+	if err != nil || status.Earlier != 4 {
+		t.Errorf("%d earlier contracts are counted, want 4: %v", status.Earlier, err)
+	}
+	digest, err := storage.Reports{DB: r.db}.Digest(t.Context(), r.clock().Add(-time.Hour), r.clock().Add(time.Hour))
+	if err != nil || len(digest.Signed) != 1 || digest.Signed[0].Documents != 1 {
+		t.Errorf("the digest counts %+v: %v", digest.Signed, err)
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"meshline/sync/canon"
@@ -76,8 +77,8 @@ type Target interface {
 	Find(ctx context.Context, doc canon.Document) ([]canon.ERPDocument, error)
 	// Draft creates a draft with the business key and returns its id.
 	Draft(ctx context.Context, doc canon.Document) (string, error)
-	// Post posts a draft; an already posted one is a success.
-	Post(ctx context.Context, kind canon.DocumentKind, id string) (canon.ERPDocument, error)
+	// Post posts doc's draft; an already posted one is a success.
+	Post(ctx context.Context, doc canon.Document, id string) (canon.ERPDocument, error)
 	// Discard deletes a draft; one that is gone already is a success.
 	Discard(ctx context.Context, kind canon.DocumentKind, id string) error
 }
@@ -179,7 +180,7 @@ func (p *Poster) recover(ctx context.Context, c Claim, doc canon.Document, posti
 	}
 	adopted := choose(found)
 	for _, erp := range found {
-		if erp.ID == adopted || erp.State == canon.ERPPosted {
+		if erp.ID == adopted || erp.State != canon.ERPDraft {
 			continue
 		}
 		if err := p.Target.Discard(ctx, doc.Kind, erp.ID); err != nil {
@@ -192,18 +193,21 @@ func (p *Poster) recover(ctx context.Context, c Claim, doc canon.Document, posti
 	return adopted, p.Store.Pin(ctx, c, doc.Key, adopted)
 }
 
-// choose prefers a posted document, then a draft that equals the intent.
+// choose prefers a posted document, then a draft that equals the intent, then
+// a cancelled one: what a person in the ERP ended is not made again behind
+// their back.
 func choose(found []canon.ERPDocument) string {
-	chosen := ""
-	for _, erp := range found {
-		if erp.State == canon.ERPPosted {
-			return erp.ID
-		}
-		if erp.Matches && chosen == "" {
-			chosen = erp.ID
+	wanted := []func(canon.ERPDocument) bool{
+		func(erp canon.ERPDocument) bool { return erp.State == canon.ERPPosted },
+		func(erp canon.ERPDocument) bool { return erp.State == canon.ERPDraft && erp.Matches },
+		func(erp canon.ERPDocument) bool { return erp.State == canon.ERPCancelled },
+	}
+	for _, want := range wanted {
+		if i := slices.IndexFunc(found, want); i >= 0 {
+			return found[i].ID
 		}
 	}
-	return chosen
+	return ""
 }
 
 func (p *Poster) resend(ctx context.Context, c Claim, doc canon.Document) (string, error) {
@@ -244,7 +248,7 @@ func (p *Poster) dropped(ctx context.Context, c Claim, key string, err error) er
 func (p *Poster) post(ctx context.Context, c Claim, doc canon.Document, id string) (Posting, error) {
 	callCtx, cancel := context.WithTimeout(ctx, p.CallTimeout)
 	defer cancel()
-	erp, err := p.Target.Post(callCtx, doc.Kind, id)
+	erp, err := p.Target.Post(callCtx, doc, id)
 	switch {
 	case fault.Is(err, fault.NotFound):
 		return Posting{}, errors.Join(

@@ -94,7 +94,7 @@ func (b *books) Draft(_ context.Context, doc canon.Document) (string, error) {
 	return e.ID, err
 }
 
-func (b *books) Post(_ context.Context, _ canon.DocumentKind, id string) (canon.ERPDocument, error) {
+func (b *books) Post(_ context.Context, _ canon.Document, id string) (canon.ERPDocument, error) {
 	done, err := b.fate()
 	i := slices.IndexFunc(b.docs, func(e *entry) bool { return e.ID == id })
 	if i < 0 {

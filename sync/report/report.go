@@ -40,6 +40,8 @@ type Status struct {
 	Flow    Flow      `json:"flow"`
 	Held    []Held    `json:"held"`
 	Trouble []Trouble `json:"trouble"`
+	// Earlier counts the contracts that were signed before billing starts.
+	Earlier int `json:"earlier"`
 }
 
 // Sum is a number of documents and their money in one currency.

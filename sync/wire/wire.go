@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"strconv"
@@ -33,12 +34,24 @@ func (Unlimited) Wait(ctx context.Context) error { return ctx.Err() }
 type Client struct {
 	System string // its name, for people
 	Base   string // address without a slash at the end
-	Token  string // bearer token
+	Token  string // bearer token, empty for none
+	Header http.Header
 	HTTP   *http.Client
 	Limit  Limiter
-	// Refusal explains a 4xx answer in the system's own words; nil, or a nil
-	// result, leaves it to the status.
+	// Refusal explains a failure (status 300 and more) in the system's own
+	// words; nil, or a nil result, leaves it to the status.
 	Refusal func(op string, status int, body []byte) *fault.Error
+}
+
+// Request is one call. Without an answer a safe one is fault.Transient, any
+// other one fault.Unknown.
+type Request struct {
+	Op     string // names the call in errors
+	Method string
+	Path   string
+	In     any  // sent as JSON, nil for no body
+	Out    any  // the answer is read into it, nil to ignore it
+	Safe   bool // it changes nothing, so it may be repeated
 }
 
 // NewHTTP returns a client for one system with that many calls side by side.
@@ -54,12 +67,15 @@ func NewHTTP(connections int, timeout time.Duration) *http.Client {
 // maxAnswer bounds what is read of an answer, in bytes.
 const maxAnswer = 16 << 20
 
-// Call sends in as JSON (nil for no body) and reads the answer into out (nil to
-// ignore it). Op names the call in errors. A write without an answer is
-// fault.Unknown; a read without one is fault.Transient.
+// Call is Do with a method that says by itself whether it is safe.
 func (c *Client) Call(ctx context.Context, op, method, path string, in, out any) error {
-	op = c.System + ": " + op
-	request, err := c.request(ctx, method, path, in)
+	return c.Do(ctx, Request{Op: op, Method: method, Path: path, In: in, Out: out, Safe: method == http.MethodGet})
+}
+
+// Do makes one call.
+func (c *Client) Do(ctx context.Context, r Request) error {
+	op := c.System + ": " + r.Op
+	request, err := c.request(ctx, r)
 	if err != nil {
 		return fault.Wrap(fault.Internal, op, "The request could not be built.", err)
 	}
@@ -68,64 +84,67 @@ func (c *Client) Call(ctx context.Context, op, method, path string, in, out any)
 	}
 	response, err := c.HTTP.Do(request)
 	if err != nil {
-		return fault.Wrap(lost(method, err), op, c.System+" did not answer.", err)
+		return fault.Wrap(r.lost(err), op, c.System+" did not answer.", err)
 	}
 	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {
-		return fault.Wrap(lost(method, err), op, c.System+" broke off its answer.", err)
+		return fault.Wrap(r.lost(err), op, c.System+" broke off its answer.", err)
 	}
 	if response.StatusCode >= http.StatusMultipleChoices {
-		return c.failure(op, method, response, body)
+		return c.failure(op, r.Safe, response, body)
 	}
-	if out == nil || len(body) == 0 {
+	if r.Out == nil || len(body) == 0 {
 		return nil
 	}
-	if err := json.Unmarshal(body, out); err != nil {
-		return fault.Wrap(lost(method, err), op, c.System+" gave an answer that is not understood.", err)
+	if err := json.Unmarshal(body, r.Out); err != nil {
+		return fault.Wrap(r.lost(err), op, c.System+" gave an answer that is not understood.", err)
 	}
 	return nil
 }
 
-func (c *Client) request(ctx context.Context, method, path string, in any) (*http.Request, error) {
+func (c *Client) request(ctx context.Context, r Request) (*http.Request, error) {
 	var body io.Reader
-	if in != nil {
-		data, err := json.Marshal(in)
+	if r.In != nil {
+		data, err := json.Marshal(r.In)
 		if err != nil {
 			return nil, fmt.Errorf("encode the request: %w", err)
 		}
 		body = bytes.NewReader(data)
 	}
-	request, err := http.NewRequestWithContext(ctx, method, c.Base+path, body)
+	request, err := http.NewRequestWithContext(ctx, r.Method, c.Base+r.Path, body)
 	if err != nil {
 		return nil, fmt.Errorf("build the request: %w", err)
 	}
-	request.Header.Set("Authorization", "Bearer "+c.Token)
+	maps.Copy(request.Header, c.Header)
+	if c.Token != "" {
+		request.Header.Set("Authorization", "Bearer "+c.Token)
+	}
 	request.Header.Set("Accept", "application/json")
-	if in != nil {
+	if r.In != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}
 	return request, nil
 }
 
 // lost says what a call without an answer may have done.
-func lost(method string, err error) fault.Class {
+func (r Request) lost(err error) fault.Class {
 	var op *net.OpError
 	neverSent := errors.As(err, &op) && op.Op == "dial"
-	if method == http.MethodGet || neverSent {
+	if r.Safe || neverSent {
 		return fault.Transient
 	}
 	return fault.Unknown
 }
 
-func (c *Client) failure(op, method string, response *http.Response, body []byte) error {
+func (c *Client) failure(op string, safe bool, response *http.Response, body []byte) error {
 	status := response.StatusCode
-	if c.Refusal != nil && status < http.StatusInternalServerError {
+	if c.Refusal != nil {
 		if refusal := c.Refusal(op, status, body); refusal != nil {
 			return refusal
 		}
 	}
-	e := &fault.Error{Class: classOf(method, status), Op: op, Err: fmt.Errorf("status %d", status)}
+	e := &fault.Error{Class: classOf(safe, status), Op: op, Err: fmt.Errorf("status %d", status)}
 	switch e.Class {
 	case fault.Denied:
 		e.Message = fmt.Sprintf("%s refuses our credentials, or they lack a right.", c.System)
@@ -148,7 +167,7 @@ const (
 	statusMigrating = 477
 )
 
-func classOf(method string, status int) fault.Class {
+func classOf(safe bool, status int) fault.Class {
 	switch {
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		return fault.Denied
@@ -156,7 +175,7 @@ func classOf(method string, status int) fault.Class {
 		return fault.NotFound
 	case status == http.StatusTooManyRequests || status == statusLocked || status == statusMigrating:
 		return fault.Transient
-	case status >= http.StatusInternalServerError && method == http.MethodGet:
+	case status >= http.StatusInternalServerError && safe:
 		return fault.Transient
 	case status >= http.StatusInternalServerError:
 		return fault.Unknown

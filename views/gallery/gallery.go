@@ -165,7 +165,7 @@ func held() []report.Held {
 func others() []Entry {
 	since := now.Add(-3 * time.Minute)
 	busy := report.Status{
-		At: now, Flow: report.Flow{Flowing: 4, Waiting: 2, Retrying: 1, Oldest: &since}, Held: held(),
+		At: now, Earlier: 212, Flow: report.Flow{Flowing: 4, Waiting: 2, Retrying: 1, Oldest: &since}, Held: held(),
 		Trouble: []report.Trouble{{Ref: canon.Ref{Type: canon.TypeLineItem, ID: "9"}, Attempts: 3, Next: now.Add(time.Minute), Since: since, Why: "HubSpot is busy (429)."}},
 	}
 	digest := report.Digest{

@@ -413,10 +413,10 @@ func (q *Queries) RetryItem(ctx context.Context, db DBTX, arg RetryItemParams) (
 }
 
 const saveRecord = `-- name: SaveRecord :exec
-insert into records (item_id, company_id, title, snapshot, signed, signed_seen_at, amount, currency, read_at)
-values ($1, $2, $3, $4, $5, case when $5 then $6::timestamptz end, $7, $8, $6::timestamptz)
+insert into records (item_id, company_id, title, snapshot, signed, earlier, signed_seen_at, amount, currency, read_at)
+values ($1, $2, $3, $4, $5, $6, case when $5 then $7::timestamptz end, $8, $9, $7::timestamptz)
 on conflict (item_id) do update set
-    company_id = excluded.company_id, title = excluded.title, snapshot = excluded.snapshot, signed = excluded.signed,
+    company_id = excluded.company_id, title = excluded.title, snapshot = excluded.snapshot, signed = excluded.signed, earlier = excluded.earlier,
     signed_seen_at = coalesce(records.signed_seen_at, excluded.signed_seen_at),
     amount = excluded.amount, currency = excluded.currency, read_at = excluded.read_at
 `
@@ -427,6 +427,7 @@ type SaveRecordParams struct {
 	Title     string
 	Snapshot  []byte
 	Signed    bool
+	Earlier   bool
 	Now       time.Time
 	Amount    *decimal.Decimal
 	Currency  string
@@ -439,6 +440,7 @@ func (q *Queries) SaveRecord(ctx context.Context, db DBTX, arg SaveRecordParams)
 		arg.Title,
 		arg.Snapshot,
 		arg.Signed,
+		arg.Earlier,
 		arg.Now,
 		arg.Amount,
 		arg.Currency,

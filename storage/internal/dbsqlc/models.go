@@ -159,6 +159,7 @@ type Record struct {
 	Amount       *decimal.Decimal
 	Currency     string
 	ReadAt       time.Time
+	Earlier      bool
 }
 
 type Tick struct {

@@ -183,7 +183,7 @@ func (q *Queries) Retrying(ctx context.Context, db DBTX) ([]RetryingRow, error) 
 const signedBetween = `-- name: SignedBetween :many
 select r.currency, count(*) as documents, coalesce(sum(r.amount), 0)::numeric as amount
 from records r join items i on i.id = r.item_id
-where i.object_type = 'deal' and r.signed_seen_at >= $1::timestamptz and r.signed_seen_at < $2::timestamptz
+where i.object_type = 'deal' and not r.earlier and r.signed_seen_at >= $1::timestamptz and r.signed_seen_at < $2::timestamptz
 group by r.currency order by r.currency
 `
 
@@ -216,4 +216,15 @@ func (q *Queries) SignedBetween(ctx context.Context, db DBTX, arg SignedBetweenP
 		return nil, err
 	}
 	return items, nil
+}
+
+const signedEarlier = `-- name: SignedEarlier :one
+select count(*) from records where earlier
+`
+
+func (q *Queries) SignedEarlier(ctx context.Context, db DBTX) (int64, error) {
+	row := db.QueryRow(ctx, signedEarlier)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
 }
