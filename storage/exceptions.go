@@ -12,6 +12,7 @@ import (
 	"meshline/storage/internal/dbsqlc"
 	"meshline/sync/canon"
 	"meshline/sync/exception"
+	"meshline/sync/posting"
 	"meshline/sync/report"
 	"meshline/sync/work"
 )
@@ -106,11 +107,18 @@ func (s Exceptions) Update(ctx context.Context, id int64, now time.Time, change 
 		if err != nil {
 			return err
 		}
-		wakes, err = s.saveStep(ctx, tx, e, note, now, "")
-		return err
+		if wakes, err = s.saveStep(ctx, tx, e, note, now, ""); err != nil || e.State != exception.Waived {
+			return err
+		}
+		return s.queries.ReapWaived(ctx, tx, dbsqlc.ReapWaivedParams{
+			ItemID: e.ItemID, ReapTopic: posting.TopicReap, Now: now, ReapAt: now.Add(reapWaivedAfter),
+		})
 	})
 	return e, wakes, err
 }
+
+// reapWaivedAfter is longer than a lost write may take to turn up.
+const reapWaivedAfter = 10 * time.Minute
 
 // saveStep stores an exception in its new state together with what follows.
 func (db *DB) saveStep(ctx context.Context, tx pgx.Tx, e exception.Exception, note exception.Note, now time.Time, trace string) ([]work.Wake, error) {

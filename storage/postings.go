@@ -11,6 +11,7 @@ import (
 
 	"meshline/storage/internal/dbsqlc"
 	"meshline/sync/canon"
+	"meshline/sync/exception"
 	"meshline/sync/posting"
 )
 
@@ -18,6 +19,8 @@ import (
 type Postings struct {
 	*DB
 	Clock func() time.Time
+	// ReapAfter is how long after posting a lost draft may still turn up.
+	ReapAfter time.Duration
 }
 
 var _ posting.Store = Postings{}
@@ -91,6 +94,7 @@ func (s Postings) MarkPosted(ctx context.Context, c posting.Claim, doc canon.Doc
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		err := fenced(s.queries.MarkPosted(ctx, tx, dbsqlc.MarkPostedParams{
 			BusinessKey: doc.Key, Fence: c.Fence, ErpID: erp.ID, ErpNumber: erp.Number, ErpLink: erp.Link, Now: now,
+			ReapTopic: posting.TopicReap, ReapAt: now.Add(s.ReapAfter),
 		}))
 		if err != nil {
 			return err
@@ -104,6 +108,21 @@ func (s Postings) MarkPosted(ctx context.Context, c posting.Claim, doc canon.Doc
 	return posting.Posting{
 		Key: doc.Key, State: posting.Posted, Document: doc, ERPID: erp.ID, ERPNumber: erp.Number, ERPLink: erp.Link, PostedAt: &now,
 	}, err
+}
+
+// Get returns the posting of a business key, if one was planned.
+func (s Postings) Get(ctx context.Context, key string) (posting.Posting, bool, error) {
+	return Records{s.DB}.Posting(ctx, key)
+}
+
+// Reaped writes to the audit log which draft was deleted.
+func (s Postings) Reaped(ctx context.Context, p posting.Posting, erpID string) error {
+	return s.inTx(ctx, func(tx pgx.Tx) error {
+		return s.audit(ctx, tx, auditEntry{
+			at: s.Clock(), actor: exception.Robot, action: "deleted a draft that nobody posted", subject: p.Key,
+			why: "its reply was lost, and the document was finished without it", detail: map[string]any{"erp_id": erpID},
+		})
+	})
 }
 
 // Drop notes that nothing was sent, or that the ERP refused it.

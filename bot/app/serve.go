@@ -18,6 +18,7 @@ import (
 	"meshline/storage"
 	"meshline/sync/exception"
 	"meshline/sync/fault"
+	"meshline/sync/posting"
 	"meshline/sync/work"
 )
 
@@ -74,6 +75,7 @@ func (s *system) run(ctx context.Context) error {
 // topicQueues says which role sends the messages of a topic.
 var topicQueues = map[string]string{
 	exception.TopicFix:   jobs.QueueItems,
+	posting.TopicReap:    jobs.QueueItems,
 	exception.TopicCard:  jobs.QueueSlack,
 	exception.TopicForm:  jobs.QueueSlack,
 	exception.TopicAlert: jobs.QueueSlack,
@@ -100,13 +102,23 @@ func (s *system) itemWorker() *jobs.Worker {
 	config := s.workerConfig(jobs.QueueItems, s.settings.Worker.Concurrency)
 	fixer := s.fixer()
 	config.Runner = s.runner()
-	config.Handlers = map[string]jobs.Handle{exception.TopicFix: func(ctx context.Context, n work.Notice) error {
-		var about work.About
-		if err := json.Unmarshal(n.Payload, &about); err != nil {
-			return fmt.Errorf("unreadable fix %d: %w", n.ID, err)
-		}
-		return fixer.Write(ctx, about.Exception, about.Version)
-	}}
+	reaper := &posting.Reaper{Store: s.postings(), Target: s.target}
+	config.Handlers = map[string]jobs.Handle{
+		exception.TopicFix: func(ctx context.Context, n work.Notice) error {
+			var about work.About
+			if err := json.Unmarshal(n.Payload, &about); err != nil {
+				return fmt.Errorf("unreadable fix %d: %w", n.ID, err)
+			}
+			return fixer.Write(ctx, about.Exception, about.Version)
+		},
+		posting.TopicReap: func(ctx context.Context, n work.Notice) error {
+			var grave posting.Reap
+			if err := json.Unmarshal(n.Payload, &grave); err != nil {
+				return fmt.Errorf("unreadable message %d for the reaper: %w", n.ID, err)
+			}
+			return reaper.Reap(ctx, grave.Key)
+		},
+	}
 	return jobs.NewWorker(config)
 }
 

@@ -246,7 +246,7 @@ func (s *system) runner() *pipeline.Runner {
 	return &pipeline.Runner{
 		Source: s.source, Queue: storage.Queue{DB: s.db}, Records: storage.Records{DB: s.db},
 		Poster: &posting.Poster{
-			Store: storage.Postings{DB: s.db, Clock: clock}, Target: s.target, Clock: clock,
+			Store: s.postings(), Target: s.target, Clock: clock,
 			CallTimeout: w.CallTimeout, Quarantine: w.Quarantine,
 		},
 		Policy: pipeline.Policy{
@@ -257,6 +257,11 @@ func (s *system) runner() *pipeline.Runner {
 		},
 		Clock: clock, Log: s.log,
 	}
+}
+
+// postings lets a lost draft turn up for twice the quarantine.
+func (s *system) postings() storage.Postings {
+	return storage.Postings{DB: s.db, Clock: clock, ReapAfter: 2 * s.settings.Worker.Quarantine}
 }
 
 func (s *system) fixer() *pipeline.Fixer {

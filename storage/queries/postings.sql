@@ -1,11 +1,13 @@
 -- name: ClaimPosting :one
 -- Plans the document, or takes over the fence of the one planned before. A
--- higher fence, a zombie's opposite, always stays in place.
+-- higher fence, a zombie's opposite, always stays in place. Who takes over a call
+-- whose outcome is open leaves a suspect behind.
 insert into postings (business_key, item_id, kind, state, fence, payload, payload_hash, amount, currency,
     send_deadline, created_at)
 values (@business_key, @item_id, @kind, 'planned', @fence, @payload, @payload_hash, @amount, @currency,
     @send_deadline::timestamptz, @now::timestamptz)
-on conflict (business_key) do update set fence = excluded.fence
+on conflict (business_key) do update set fence = excluded.fence,
+    suspect = postings.suspect or (postings.state = 'planned' and postings.send_deadline is not null)
 where postings.fence <= excluded.fence
 returning *, (xmax = 0)::boolean as fresh;
 
@@ -31,11 +33,17 @@ update postings set state = 'rejected', send_deadline = null
 where business_key = @business_key and fence = @fence and state in ('planned', 'drafted');
 
 -- name: MarkPosted :execrows
--- The posting and the id mapping change together.
+-- The posting and the id mapping change together; a suspect is sent to the reaper.
 with posted as (
     update postings q set state = 'posted', erp_id = @erp_id, erp_number = @erp_number, erp_link = @erp_link, posted_at = @now::timestamptz
     where q.business_key = @business_key and q.fence = @fence and q.state in ('planned', 'drafted')
-    returning q.item_id, q.kind, q.erp_id, q.erp_number
+    returning q.business_key, q.fence, q.suspect, q.item_id, q.kind, q.erp_id, q.erp_number
+), reap as (
+    insert into outbox (topic, dedupe_key, payload, created_at, due_at)
+    select @reap_topic::text, @reap_topic::text || ':' || p.business_key || ':' || p.fence, jsonb_build_object('key', p.business_key),
+        @now::timestamptz, @reap_at::timestamptz
+    from posted p where p.suspect
+    on conflict (dedupe_key) do nothing
 )
 insert into id_mappings (source, object_type, object_id, kind, erp_id, erp_number, created_at)
 select i.source, i.object_type, i.object_id, p.kind, p.erp_id, p.erp_number, @now::timestamptz
@@ -44,6 +52,15 @@ from posted p join items i on i.id = p.item_id;
 -- name: ConfirmPosting :execrows
 update postings set state = 'confirmed', confirmed_at = @now::timestamptz
 where business_key = @business_key and state = 'posted';
+
+-- name: ReapWaived :exec
+-- What was waived is never posted: its suspects go to the reaper too.
+insert into outbox (topic, dedupe_key, payload, created_at, due_at)
+select @reap_topic::text, @reap_topic::text || ':' || p.business_key || ':' || p.fence, jsonb_build_object('key', p.business_key),
+    @now::timestamptz, @reap_at::timestamptz
+from postings p where p.item_id = @item_id and p.state not in ('posted', 'confirmed')
+    and (p.suspect or (p.state = 'planned' and p.send_deadline is not null))
+on conflict (dedupe_key) do nothing;
 
 -- name: GetPosting :one
 select * from postings where business_key = @business_key;

@@ -2,6 +2,7 @@ package pipeline_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,9 @@ import (
 	"meshline/sync/exception"
 	"meshline/sync/hubspot/hubspotsim"
 	"meshline/sync/ledger"
+	"meshline/sync/mapping"
+	"meshline/sync/posting"
+	"meshline/sync/work"
 )
 
 func TestSignedDealBecomesOneInvoiceAndTheCRMKnows(t *testing.T) {
@@ -297,5 +301,44 @@ func TestContractsSignedBeforeTheStartAreNeverBilled(t *testing.T) {
 	digest, err := storage.Reports{DB: r.db}.Digest(t.Context(), r.clock().Add(-time.Hour), r.clock().Add(time.Hour))
 	if err != nil || len(digest.Signed) != 1 || digest.Signed[0].Documents != 1 {
 		t.Errorf("the digest counts %+v: %v", digest.Signed, err)
+	}
+}
+
+// TestLateDraftIsReaped: a draft whose reply was lost turns up twice; the second
+// one comes after the search, and is gone once the reaper came by.
+func TestLateDraftIsReaped(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	company := r.company()
+	r.sign(company, "RET-1001")
+	r.drain()
+	second := r.sign(company, "RET-1001")
+	r.erp.Switch(ledger.Switches{LoseReplies: 1})
+	r.drain()
+	r.pass(time.Minute)
+	r.drain()
+	r.wantPosted(2, 1, 0)
+	key := mapping.InvoiceKey(canon.Ref{Source: "hubspot", Type: canon.TypeDeal, ID: second})
+	postings := storage.Postings{DB: r.db, Clock: r.clock}
+	p, _, err := postings.Get(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.books.Create(t.Context(), p.Document, r.clock()); err != nil {
+		t.Fatal(err)
+	}
+	due, err := storage.Outbox{DB: r.db}.Due(t.Context(), r.clock(), r.clock(), 100)
+	sent := slices.DeleteFunc(due, func(n work.Notice) bool { return n.Topic != posting.TopicReap })
+	if err != nil || len(sent) != 1 {
+		t.Fatalf("the reaper was sent for %d documents, want the one whose reply was lost: %v", len(sent), err)
+	}
+	reaper := &posting.Reaper{Store: postings, Target: r.run.Poster.Target}
+	for range 2 {
+		if err := reaper.Reap(t.Context(), key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if left, err := r.books.ByKey(t.Context(), key); err != nil || len(left) != 1 || left[0].State != canon.ERPPosted {
+		t.Errorf("left in the books: %+v %v", left, err)
 	}
 }

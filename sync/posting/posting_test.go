@@ -33,9 +33,10 @@ type entry struct {
 // errCrash ends an attempt as a killed process does: nothing after it runs.
 var errCrash = errors.New("crashed")
 
-// lateAtMost is below the quarantine of the poster under test.
+// lateAtMost is above the quarantine of the poster under test: a search may be
+// too early, and what it missed is left to the reaper.
 const (
-	lateAtMost  = 20 * time.Second
+	lateAtMost  = 50 * time.Second
 	callTimeout = 5 * time.Second
 	quarantine  = 30 * time.Second
 )
@@ -114,9 +115,17 @@ func (b *books) Discard(_ context.Context, _ canon.DocumentKind, id string) erro
 // intents is a Store in memory; after a crash it takes nothing more from the
 // attempt that crashed.
 type intents struct {
-	p     *posting.Posting
-	fence int64
-	crash *bool
+	p      *posting.Posting
+	fence  int64
+	reaped int
+	crash  *bool
+}
+
+func (s *intents) Get(context.Context, string) (posting.Posting, bool, error) { return *s.p, true, nil }
+
+func (s *intents) Reaped(context.Context, posting.Posting, string) error {
+	s.reaped++
+	return nil
 }
 
 func (s *intents) guard(c posting.Claim) error {
@@ -218,11 +227,25 @@ func TestNeverTwo(t *testing.T) {
 				if len(posted) != 1 || done.ERPID != posted[0].ID {
 					t.Fatalf("done as %s, posted are %d", done.ERPID, len(posted))
 				}
+				now = now.Add(lateAtMost)
+				reap(t, store, erp)
 				return
 			}
 			now = now.Add(time.Duration(rapid.Int64Range(0, int64(time.Minute)).Draw(t, "pause")))
 		}
 	})
+}
+
+// reap fails unless exactly the posted document is left after the reaper.
+func reap(t *rapid.T, store *intents, erp *books) {
+	before := len(erp.docs)
+	reaper := &posting.Reaper{Store: store, Target: erp}
+	if err := reaper.Reap(context.Background(), store.p.Key); err != nil {
+		t.Fatal(err)
+	}
+	if len(erp.docs) != 1 || erp.docs[0].State != canon.ERPPosted || store.reaped != before-1 {
+		t.Fatalf("%d documents are left of %d, %d were written down", len(erp.docs), before, store.reaped)
+	}
 }
 
 func TestZombieWritesNothing(t *testing.T) {

@@ -147,6 +147,7 @@ type Posting struct {
 	CreatedAt    time.Time
 	PostedAt     *time.Time
 	ConfirmedAt  *time.Time
+	Suspect      bool
 }
 
 type Record struct {

@@ -17,9 +17,10 @@ insert into postings (business_key, item_id, kind, state, fence, payload, payloa
     send_deadline, created_at)
 values ($1, $2, $3, 'planned', $4, $5, $6, $7, $8,
     $9::timestamptz, $10::timestamptz)
-on conflict (business_key) do update set fence = excluded.fence
+on conflict (business_key) do update set fence = excluded.fence,
+    suspect = postings.suspect or (postings.state = 'planned' and postings.send_deadline is not null)
 where postings.fence <= excluded.fence
-returning business_key, item_id, kind, state, fence, payload, payload_hash, amount, currency, send_deadline, erp_id, erp_number, erp_link, created_at, posted_at, confirmed_at, (xmax = 0)::boolean as fresh
+returning business_key, item_id, kind, state, fence, payload, payload_hash, amount, currency, send_deadline, erp_id, erp_number, erp_link, created_at, posted_at, confirmed_at, suspect, (xmax = 0)::boolean as fresh
 `
 
 type ClaimPostingParams struct {
@@ -52,11 +53,13 @@ type ClaimPostingRow struct {
 	CreatedAt    time.Time
 	PostedAt     *time.Time
 	ConfirmedAt  *time.Time
+	Suspect      bool
 	Fresh        bool
 }
 
 // Plans the document, or takes over the fence of the one planned before. A
-// higher fence, a zombie's opposite, always stays in place.
+// higher fence, a zombie's opposite, always stays in place. Who takes over a call
+// whose outcome is open leaves a suspect behind.
 func (q *Queries) ClaimPosting(ctx context.Context, db DBTX, arg ClaimPostingParams) (ClaimPostingRow, error) {
 	row := db.QueryRow(ctx, claimPosting,
 		arg.BusinessKey,
@@ -88,6 +91,7 @@ func (q *Queries) ClaimPosting(ctx context.Context, db DBTX, arg ClaimPostingPar
 		&i.CreatedAt,
 		&i.PostedAt,
 		&i.ConfirmedAt,
+		&i.Suspect,
 		&i.Fresh,
 	)
 	return i, err
@@ -130,7 +134,7 @@ func (q *Queries) ConfirmPosting(ctx context.Context, db DBTX, arg ConfirmPostin
 }
 
 const getPosting = `-- name: GetPosting :one
-select business_key, item_id, kind, state, fence, payload, payload_hash, amount, currency, send_deadline, erp_id, erp_number, erp_link, created_at, posted_at, confirmed_at from postings where business_key = $1
+select business_key, item_id, kind, state, fence, payload, payload_hash, amount, currency, send_deadline, erp_id, erp_number, erp_link, created_at, posted_at, confirmed_at, suspect from postings where business_key = $1
 `
 
 func (q *Queries) GetPosting(ctx context.Context, db DBTX, businessKey string) (Posting, error) {
@@ -153,6 +157,7 @@ func (q *Queries) GetPosting(ctx context.Context, db DBTX, businessKey string) (
 		&i.CreatedAt,
 		&i.PostedAt,
 		&i.ConfirmedAt,
+		&i.Suspect,
 	)
 	return i, err
 }
@@ -161,7 +166,13 @@ const markPosted = `-- name: MarkPosted :execrows
 with posted as (
     update postings q set state = 'posted', erp_id = $2, erp_number = $3, erp_link = $4, posted_at = $1::timestamptz
     where q.business_key = $5 and q.fence = $6 and q.state in ('planned', 'drafted')
-    returning q.item_id, q.kind, q.erp_id, q.erp_number
+    returning q.business_key, q.fence, q.suspect, q.item_id, q.kind, q.erp_id, q.erp_number
+), reap as (
+    insert into outbox (topic, dedupe_key, payload, created_at, due_at)
+    select $7::text, $7::text || ':' || p.business_key || ':' || p.fence, jsonb_build_object('key', p.business_key),
+        $1::timestamptz, $8::timestamptz
+    from posted p where p.suspect
+    on conflict (dedupe_key) do nothing
 )
 insert into id_mappings (source, object_type, object_id, kind, erp_id, erp_number, created_at)
 select i.source, i.object_type, i.object_id, p.kind, p.erp_id, p.erp_number, $1::timestamptz
@@ -175,9 +186,11 @@ type MarkPostedParams struct {
 	ErpLink     string
 	BusinessKey string
 	Fence       int64
+	ReapTopic   string
+	ReapAt      time.Time
 }
 
-// The posting and the id mapping change together.
+// The posting and the id mapping change together; a suspect is sent to the reaper.
 func (q *Queries) MarkPosted(ctx context.Context, db DBTX, arg MarkPostedParams) (int64, error) {
 	result, err := db.Exec(ctx, markPosted,
 		arg.Now,
@@ -186,6 +199,8 @@ func (q *Queries) MarkPosted(ctx context.Context, db DBTX, arg MarkPostedParams)
 		arg.ErpLink,
 		arg.BusinessKey,
 		arg.Fence,
+		arg.ReapTopic,
+		arg.ReapAt,
 	)
 	if err != nil {
 		return 0, err
@@ -210,6 +225,33 @@ func (q *Queries) PinPosting(ctx context.Context, db DBTX, arg PinPostingParams)
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const reapWaived = `-- name: ReapWaived :exec
+insert into outbox (topic, dedupe_key, payload, created_at, due_at)
+select $1::text, $1::text || ':' || p.business_key || ':' || p.fence, jsonb_build_object('key', p.business_key),
+    $2::timestamptz, $3::timestamptz
+from postings p where p.item_id = $4 and p.state not in ('posted', 'confirmed')
+    and (p.suspect or (p.state = 'planned' and p.send_deadline is not null))
+on conflict (dedupe_key) do nothing
+`
+
+type ReapWaivedParams struct {
+	ReapTopic string
+	Now       time.Time
+	ReapAt    time.Time
+	ItemID    int64
+}
+
+// What was waived is never posted: its suspects go to the reaper too.
+func (q *Queries) ReapWaived(ctx context.Context, db DBTX, arg ReapWaivedParams) error {
+	_, err := db.Exec(ctx, reapWaived,
+		arg.ReapTopic,
+		arg.Now,
+		arg.ReapAt,
+		arg.ItemID,
+	)
+	return err
 }
 
 const rejectPosting = `-- name: RejectPosting :execrows
