@@ -8,10 +8,12 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"meshline/storage/internal/dbsqlc"
 	"meshline/sync/canon"
 	"meshline/sync/exception"
+	"meshline/sync/fault"
 	"meshline/sync/posting"
 )
 
@@ -97,7 +99,7 @@ func (s Postings) MarkPosted(ctx context.Context, c posting.Claim, doc canon.Doc
 			ReapTopic: posting.TopicReap, ReapAt: now.Add(s.ReapAfter),
 		}))
 		if err != nil {
-			return err
+			return taken(err)
 		}
 		return s.audit(ctx, tx, auditEntry{
 			at: now, actor: c.Actor, action: "posted " + string(doc.Kind) + " " + erp.Number, subject: doc.Key,
@@ -108,6 +110,17 @@ func (s Postings) MarkPosted(ctx context.Context, c posting.Claim, doc canon.Doc
 	return posting.Posting{
 		Key: doc.Key, State: posting.Posted, Document: doc, ERPID: erp.ID, ERPNumber: erp.Number, ERPLink: erp.Link, PostedAt: &now,
 	}, err
+}
+
+// taken explains that a document of the ERP stands for another record already.
+func taken(err error) error {
+	const uniqueViolation, constraint = "23505", "id_mappings_kind_erp_id_key"
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) && refused.Code == uniqueViolation && refused.ConstraintName == constraint {
+		return fault.Wrap(fault.Conflict, "posting: link", "This customer of the ERP stands for another company of the CRM already. "+
+			"Merge the two companies in the CRM, or give this one a number of its own, then replay.", err)
+	}
+	return err
 }
 
 // Get returns the posting of a business key, if one was planned.

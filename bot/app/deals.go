@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"hash/crc32"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -37,7 +38,7 @@ func (w *world) sign(d sampleDeal) string {
 	company := d.Company
 	if company == "" {
 		company = w.crm.Create(hubspotsim.Companies, map[string]string{
-			"name": d.Name + " Ltd", "billing_email": d.Email, "country_code": "DE", "tax_number": "DE123456789",
+			"name": d.Name + " Ltd", "billing_email": d.Email, "country_code": "DE", "tax_number": taxNumber(d.Name),
 		})
 	}
 	deal := w.crm.Create(hubspotsim.Deals, map[string]string{
@@ -53,6 +54,12 @@ func (w *world) sign(d sampleDeal) string {
 	return deal
 }
 
+// taxNumber is another one for each name, as in life.
+func taxNumber(name string) string {
+	const numbers = 1_000_000_000
+	return fmt.Sprintf("DE%09d", crc32.ChecksumIEEE([]byte(name))%numbers)
+}
+
 // sampleNames make the demo's deals easy to tell apart.
 var sampleNames = []string{"Brand refresh", "Spring campaign", "Web relaunch", "Media plan", "Product film", "Search audit"}
 
@@ -60,7 +67,7 @@ var sampleNames = []string{"Brand refresh", "Spring campaign", "Web relaunch", "
 func nextSample(n int, good bool) sampleDeal {
 	d := sampleDeal{
 		Name:  fmt.Sprintf("%s %d", sampleNames[n%len(sampleNames)], n+1),
-		Email: fmt.Sprintf("billing%d@customer.example", n+1),
+		Email: fmt.Sprintf("billing@customer%d.example", n+1),
 		Lines: []sampleLine{{"Concept", "1", "4800.00"}, {"Production days", "6.5", "920.00"}},
 	}
 	if good {

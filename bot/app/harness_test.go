@@ -121,7 +121,7 @@ func (s *stage) eventually(what string, reached func() bool) {
 		select {
 		case <-ticker.C:
 		case <-deadline.C:
-			s.t.Fatalf("never came true: %s", what)
+			s.t.Fatalf("never came true: %s\nfailing items: %s", what, s.troubles())
 		}
 	}
 }
@@ -215,4 +215,20 @@ func (s *stage) lawful() {
 func (s *stage) deal(id, property string) string {
 	object, _ := s.world.crm.Get(hubspotsim.Deals, id)
 	return object.Properties[property]
+}
+
+// troubles says which items are owed, and why they failed last.
+func (s *stage) troubles() string {
+	connection, err := pgx.Connect(context.Background(), s.database)
+	if err != nil {
+		return err.Error()
+	}
+	defer func() { _ = connection.Close(context.Background()) }()
+	var text string
+	err = connection.QueryRow(context.Background(), `select coalesce(string_agg(format('%s %s: %s, due %s', object_type, object_id, last_error, due_at), E'\n'), 'none')
+		from items where wanted > done`).Scan(&text)
+	if err != nil {
+		return err.Error()
+	}
+	return text
 }

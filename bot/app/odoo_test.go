@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"meshline/sync/hubspot/hubspotsim"
 	"meshline/sync/odoo/odoosim"
 	"meshline/views"
 )
@@ -47,7 +48,9 @@ func TestDealsBecomeInvoicesInOdoo(t *testing.T) {
 			t.Errorf("the link is %s", link)
 		}
 		sim.Switch(odoosim.Switches{LoseReplies: 4})
-		second := s.world.sign(good("Lost replies"))
+		lost := good("Lost replies")
+		lost.Email = "billing@another.example"
+		second := s.world.sign(lost)
 		s.eventually("the second invoice", func() bool { return s.deal(second, "erp_invoice_number") != "" })
 		want := []string{"posted 1200.5 hubspot:deal:" + deal, "posted 1200.5 hubspot:deal:" + second}
 		if got := books(sim); !slices.Equal(got, want) {
@@ -75,6 +78,90 @@ func TestRefusalOfOdooIsFinancesCardAndReplays(t *testing.T) {
 			t.Errorf("Odoo keeps %q", got)
 		}
 		s.slackShows("the card is closed", func() bool { return !live(s.card(channelFinance, "Late booking")) })
+		s.lawful()
+	})
+}
+
+// TestCustomersOfOdooAreNeverDoubled connects to books with 500 customers: what
+// resembles one of them is held until Finance says which it is.
+func TestCustomersOfOdooAreNeverDoubled(t *testing.T) {
+	onOdoo(t, func(t *testing.T, s *stage, sim *odoosim.Server) {
+		known := map[string]int64{}
+		for i := range 500 {
+			name := fmt.Sprintf("Customer %d Limited", i)
+			known[name] = sim.Add("res.partner", map[string]any{"name": name, "email": fmt.Sprintf("ap@known%d.example", i)})
+		}
+		s.settings.Billing.Start = "2020-01-01"
+		s.open()
+		link, fresh := good("CUSTOMER 17."), good("Customer 99")
+		link.Email, fresh.Email = "new@address.example", "ap@known99.example"
+		deals := map[string]string{"CUSTOMER 17.": s.world.sign(link), "Customer 99": s.world.sign(fresh)}
+		for name, deal := range deals {
+			answer(t, s, name, deal)
+			s.eventually("the invoice of "+name, func() bool { return s.deal(deal, "erp_invoice_number") != "" })
+		}
+		if n := len(sim.Records("res.partner")); n != 501 {
+			t.Errorf("Odoo keeps %d customers, want the 500 and the one that Finance wanted", n)
+		}
+		for _, move := range sim.Records("account.move") {
+			partner := move["partner_id"].([]any)[0].(int64)
+			linked := move["invoice_origin"] == "hubspot:deal:"+deals["CUSTOMER 17."]
+			if linked != (partner == known["Customer 17 Limited"]) || partner == known["Customer 99 Limited"] {
+				t.Errorf("%v is billed to %v", move["invoice_origin"], move["partner_id"])
+			}
+		}
+		s.lawful()
+	})
+}
+
+// answer fills Finance's form: with the customer it proposes, or with a new one
+// for Customer 99.
+func answer(t *testing.T, s *stage, name, deal string) {
+	t.Helper()
+	company := s.world.crm.CompanyOf(deal)
+	card := s.card(channelFinance, name+" Ltd")
+	fay := s.as(userFinance)
+	if err := fay.Click(t.Context(), channelFinance, card.TS, views.ActionFix); err != nil {
+		t.Fatal(err)
+	}
+	s.slackShows("the form", func() bool { _, open := fay.Modal(); return open })
+	if name == "Customer 99" {
+		if err := fay.Fill("hubspot:company:"+company+"/erp_customer_code", "NEW-"+company); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if wrong, err := fay.Submit(t.Context()); err != nil || len(wrong) > 0 {
+		t.Fatal(wrong, err)
+	}
+	s.slackShows("the card is closed", func() bool { return !live(s.card(channelFinance, name+" Ltd")) })
+	if err := fay.CloseModal(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestOneCustomerNeverStandsForTwoCompanies: the second company is somebody's
+// decision, not a second set of books.
+func TestOneCustomerNeverStandsForTwoCompanies(t *testing.T) {
+	onOdoo(t, func(t *testing.T, s *stage, sim *odoosim.Server) {
+		sim.Add("res.partner", map[string]any{"name": "Known"})
+		s.open()
+		for i, name := range []string{"First", "Second"} {
+			deal := good(name)
+			deal.Company = s.world.crm.Create(hubspotsim.Companies, map[string]string{
+				"name": name + " Ltd", "billing_email": deal.Email, "country_code": "DE", "erp_customer_code": []string{"1", "1 "}[i],
+			})
+			id := s.world.sign(deal)
+			if i == 0 {
+				s.eventually("the invoice", func() bool { return s.deal(id, "erp_invoice_number") != "" })
+			}
+		}
+		card := s.card(channelOps, "Second Ltd")
+		if !strings.Contains(string(card.Blocks), "stands for another company of the CRM already") {
+			t.Errorf("the card says %s", card.Blocks)
+		}
+		if len(sim.Records("res.partner")) != 1 || len(sim.Records("account.move")) != 1 {
+			t.Error("the second company was written to Odoo")
+		}
 		s.lawful()
 	})
 }

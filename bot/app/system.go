@@ -243,8 +243,11 @@ func resolveTeam(ctx context.Context, directory *bot.Directory, key string, t te
 
 func (s *system) runner() *pipeline.Runner {
 	w := s.settings.Worker
+	// The ledger's customers are all ours; an Odoo has others.
+	directory, _ := s.target.(pipeline.Directory)
 	return &pipeline.Runner{
-		Source: s.source, Queue: storage.Queue{DB: s.db}, Records: storage.Records{DB: s.db},
+		Directory: directory,
+		Source:    s.source, Queue: storage.Queue{DB: s.db}, Records: storage.Records{DB: s.db},
 		Poster: &posting.Poster{
 			Store: s.postings(), Target: s.target, Clock: clock,
 			CallTimeout: w.CallTimeout, Quarantine: w.Quarantine,

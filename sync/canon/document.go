@@ -92,6 +92,13 @@ const (
 	ERPCancelled ERPState = "cancelled" // by a person in the ERP
 )
 
+// Resemblance is a customer in the ERP that may be the one about to be made.
+type Resemblance struct {
+	ERP  ERPDocument
+	Name string
+	Why  string // "same tax number"
+}
+
 // ERPDocument is a document as the ERP shows it.
 type ERPDocument struct {
 	ID     string

@@ -14,6 +14,7 @@ const (
 	RuleFormat   = "format"
 	RuleTotal    = "total"
 	RuleLink     = "link"
+	RuleUnique   = "unique" // the ERP may know the customer already
 )
 
 // Problem is one broken promise, in words for the person who mends it. With an

@@ -23,6 +23,8 @@ var Customer = Entity{Type: canon.TypeCompany, Label: "Customer", Fields: []Fiel
 		Hint: "Invoices go to this address."},
 	{Name: "country", Label: "Country", Property: "country_code", Type: Text, Required: true,
 		Pattern: regexp.MustCompile(`^[A-Z]{2}$`), Hint: "Two capital letters, for example DE or US."},
+	{Name: "erp_customer_code", Label: "ERP customer", Property: "erp_customer_code", Type: Text,
+		Hint: "The customer's number in the ERP. Empty: Meshline makes the customer."},
 	{Name: "tax_number", Label: "Tax number", Property: "tax_number", Type: Text,
 		Pattern: regexp.MustCompile(`^[A-Z0-9][A-Z0-9 .-]{3,24}$`), Hint: "Capital letters and digits, for example DE123456789."},
 }}

@@ -14,7 +14,7 @@ import (
 // company posts a customer when a deal needs it; whatever else changed about a
 // company, its held deals get another look.
 func (r *Runner) company(ctx context.Context, item Item) (Outcome, error) {
-	posted, _, err := r.Records.Posting(ctx, mapping.CustomerKey(item.Ref))
+	posted, planned, err := r.Records.Posting(ctx, mapping.CustomerKey(item.Ref))
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -29,7 +29,8 @@ func (r *Runner) company(ctx context.Context, item Item) (Outcome, error) {
 	if err := r.Records.Save(ctx, item, Seen{Title: about.Title, Snapshot: record}, r.Clock()); err != nil {
 		return Outcome{}, err
 	}
-	outcome, err := r.customer(ctx, item, record, posted, about)
+	run := companyRun{item: item, record: record, posted: posted, planned: planned, about: about}
+	outcome, err := r.customer(ctx, run)
 	return outcome, describe(err, about)
 }
 
@@ -42,7 +43,17 @@ func (r *Runner) companyGone(ctx context.Context, item Item, posted posting.Post
 	return r.conflictOf(ctx, item, posted, about, "The company was deleted in the CRM.")
 }
 
-func (r *Runner) customer(ctx context.Context, item Item, record canon.Record, posted posting.Posting, about exception.Finding) (Outcome, error) {
+// companyRun is what is known while a company is worked on.
+type companyRun struct {
+	item    Item
+	record  canon.Record
+	posted  posting.Posting
+	planned bool // there is a posting, however far it got
+	about   exception.Finding
+}
+
+func (r *Runner) customer(ctx context.Context, run companyRun) (Outcome, error) {
+	item, record, posted, about := run.item, run.record, run.posted, run.about
 	customer, problems := datacontract.CheckCustomer(record)
 	latest, err := r.Records.Latest(ctx, item.ID)
 	if err != nil {
@@ -61,7 +72,16 @@ func (r *Runner) customer(ctx context.Context, item Item, record canon.Record, p
 		result.Posted = true
 		return r.settled(ctx, item, result, "The deals of this customer are checked again.")
 	}
-	if posted, err = r.Poster.Run(ctx, claimOf(item), mapping.Customer(customer)); err != nil {
+	doc := mapping.Customer(customer)
+	if !run.planned && r.Directory != nil {
+		return r.newCustomer(ctx, run, doc)
+	}
+	return r.postCustomer(ctx, item, doc)
+}
+
+func (r *Runner) postCustomer(ctx context.Context, item Item, doc canon.Document) (Outcome, error) {
+	posted, err := r.Poster.Run(ctx, claimOf(item), doc)
+	if err != nil {
 		return Outcome{}, err
 	}
 	return r.confirmCustomer(ctx, item, posted)

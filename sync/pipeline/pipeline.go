@@ -86,6 +86,14 @@ type Records interface {
 	Wrote(ctx context.Context, ref canon.Ref, properties map[string]string, now time.Time) error
 }
 
+// Directory is an ERP with customers that Meshline did not make.
+type Directory interface {
+	// Resembling returns the customers that doc's customer may be.
+	Resembling(ctx context.Context, doc canon.Document) ([]canon.Resemblance, error)
+	// Customer returns the customer with that number; fault.NotFound if none.
+	Customer(ctx context.Context, number string) (canon.ERPDocument, error)
+}
+
 // Policy is how patient the pipeline is, and who owns what.
 type Policy struct {
 	Lease       time.Duration
@@ -106,9 +114,11 @@ type Runner struct {
 	Queue   Queue
 	Records Records
 	Poster  *posting.Poster
-	Policy  Policy
-	Clock   func() time.Time
-	Log     *slog.Logger
+	// Directory is asked before a customer is made; nil where all are ours.
+	Directory Directory
+	Policy    Policy
+	Clock     func() time.Time
+	Log       *slog.Logger
 }
 
 // Outcome tells the worker what to do after a run.

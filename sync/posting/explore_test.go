@@ -49,12 +49,12 @@ type worker struct {
 // scene is the store and the ERP that the workers share. Only one of them runs
 // at a time, so that nothing here needs a lock.
 type scene struct {
-	now   time.Time
-	p     *posting.Posting
-	fence int64
-	docs  []*entry
-	made  int
-	late  []*entry // commits that come after the next search
+	now    time.Time
+	intent *posting.Posting
+	fence  int64
+	docs   []*entry
+	made   int
+	late   []*entry // commits that come after the next search
 	// suspect says that the reaper is sent, as storage decides it.
 	suspect bool
 }
@@ -98,10 +98,10 @@ func (p player) write(call string, c posting.Claim, from []posting.State, change
 	if err != nil {
 		return err
 	}
-	if c.Fence != p.fence || !slices.Contains(from, p.scene.p.State) {
+	if c.Fence != p.fence || !slices.Contains(from, p.intent.State) {
 		return posting.ErrFenced
 	}
-	change(p.scene.p)
+	change(p.intent)
 	return p.after(v)
 }
 
@@ -114,16 +114,16 @@ func (p player) Claim(_ context.Context, c posting.Claim, doc canon.Document, de
 		return posting.Posting{}, posting.ErrFenced
 	}
 	p.fence = c.Fence
-	fresh := p.scene.p == nil
-	p.suspect = p.suspect || !fresh && p.scene.p.State == posting.Planned && p.scene.p.SendDeadline != nil
+	fresh := p.intent == nil
+	p.suspect = p.suspect || !fresh && p.intent.State == posting.Planned && p.intent.SendDeadline != nil
 	if fresh {
 		hash, err := doc.Hash()
 		if err != nil {
 			return posting.Posting{}, err
 		}
-		p.scene.p = &posting.Posting{Key: doc.Key, State: posting.Planned, Hash: hash, SendDeadline: &deadline, Document: doc}
+		p.intent = &posting.Posting{Key: doc.Key, State: posting.Planned, Hash: hash, SendDeadline: &deadline, Document: doc}
 	}
-	claimed := *p.scene.p
+	claimed := *p.intent
 	claimed.Fresh = fresh
 	return claimed, p.after(v)
 }
@@ -154,7 +154,7 @@ func (p player) MarkPosted(_ context.Context, c posting.Claim, _ canon.Document,
 	if err != nil {
 		return posting.Posting{}, err
 	}
-	return *p.scene.p, nil
+	return *p.intent, nil
 }
 
 func (p player) Drop(_ context.Context, c posting.Claim, _ string, _ bool) error {
@@ -162,7 +162,7 @@ func (p player) Drop(_ context.Context, c posting.Claim, _ string, _ bool) error
 }
 
 func (p player) Get(context.Context, string) (posting.Posting, bool, error) {
-	return *p.scene.p, true, nil
+	return *p.intent, true, nil
 }
 
 func (p player) Reaped(context.Context, posting.Posting, string) error { return nil }
@@ -408,10 +408,10 @@ func TestEveryOrderOfTwoWorkersAndOneMisfortune(t *testing.T) {
 			if err := s.recover(last); err != nil && !errors.Is(err, posting.ErrFenced) {
 				t.Fatalf("never posted: %v: %q", err, story)
 			}
-			if s.posted() != 1 || !s.p.Done() {
-				t.Fatalf("%d documents are posted, state %s: %q", s.posted(), s.p.State, story)
+			if s.posted() != 1 || !s.intent.Done() {
+				t.Fatalf("%d documents are posted, state %s: %q", s.posted(), s.intent.State, story)
 			}
-			if err := s.reaped(); err != nil || len(s.docs) != 1 || s.docs[0].ID != s.p.ERPID {
+			if err := s.reaped(); err != nil || len(s.docs) != 1 || s.docs[0].ID != s.intent.ERPID {
 				t.Fatalf("%d documents are left after the reaper: %v: %q", len(s.docs), err, story)
 			}
 		}

@@ -115,6 +115,16 @@ func (p *Poster) Run(ctx context.Context, c Claim, doc canon.Document) (Posting,
 	return p.post(ctx, c, doc, id)
 }
 
+// Adopt takes a document that stands in the ERP already for doc; nothing is
+// sent.
+func (p *Poster) Adopt(ctx context.Context, c Claim, doc canon.Document, erp canon.ERPDocument) (Posting, error) {
+	posting, err := p.Store.Claim(ctx, c, doc, p.Clock())
+	if err != nil || posting.Done() {
+		return posting, err
+	}
+	return p.Store.MarkPosted(ctx, c, doc, erp)
+}
+
 // sendDeadline is when the draft call must be over; it must fit into the lease.
 func (p *Poster) sendDeadline(c Claim) (time.Time, error) {
 	deadline := p.Clock().Add(p.CallTimeout)

@@ -1,0 +1,136 @@
+package odoo
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"unicode"
+
+	"meshline/sync/canon"
+	"meshline/sync/fault"
+)
+
+// Resembling returns the active customers with the same tax number, the same
+// e-mail domain or the same name, however it is written.
+func (c *Client) Resembling(ctx context.Context, doc canon.Document) ([]canon.Resemblance, error) {
+	wanted := doc.Customer
+	found, err := c.partners(ctx, c.candidates(*wanted))
+	if err != nil {
+		return nil, err
+	}
+	var alike []canon.Resemblance
+	for _, p := range found {
+		if why := resembles(p, *wanted); why != "" {
+			alike = append(alike, canon.Resemblance{ERP: c.shown(p, doc.Key), Name: p.Name.value, Why: why})
+		}
+	}
+	return alike, nil
+}
+
+// candidates selects more than what resembles: Odoo knows no normalised names
+// or numbers, so a word and some digits have to do.
+func (c *Client) candidates(wanted canon.CustomerDocument) domain {
+	where := domain{condition{"name", "ilike", tellingWord(wanted.Name)}}
+	if digits := digitsOf(wanted.TaxNumber); digits != "" {
+		where = append(domain{"|"}, append(where, condition{"vat", "ilike", tail(digits)})...)
+	}
+	if host := ownDomain(wanted.BillingEmail); host != "" {
+		where = append(domain{"|"}, append(where, condition{"email", "ilike", "@" + host})...)
+	}
+	return append(domain{is("parent_id", false)}, where...)
+}
+
+func resembles(p partner, wanted canon.CustomerDocument) string {
+	switch {
+	case bare(wanted.TaxNumber) != "" && bare(p.VAT.value) == bare(wanted.TaxNumber):
+		return "same tax number"
+	case normalised(wanted.Name) == normalised(p.Name.value):
+		return "same name"
+	case ownDomain(wanted.BillingEmail) != "" && ownDomain(p.Email.value) == ownDomain(wanted.BillingEmail):
+		return "same e-mail domain"
+	default:
+		return ""
+	}
+}
+
+// Customer returns the active customer with that reference or id.
+func (c *Client) Customer(ctx context.Context, number string) (canon.ERPDocument, error) {
+	where := domain{is(refField, number)}
+	if id, err := parseID(number); err == nil {
+		where = domain{"|", is(refField, number), is("id", id)}
+	}
+	found, err := c.partners(ctx, where)
+	if err != nil {
+		return canon.ERPDocument{}, err
+	}
+	// A reference that happens to be another one's id names its own record.
+	slices.SortStableFunc(found, func(a, b partner) int {
+		if a.Ref.value == number && b.Ref.value != number {
+			return -1
+		}
+		return 0
+	})
+	if len(found) == 0 {
+		return canon.ERPDocument{}, fault.New(fault.NotFound, "odoo: customer", "Odoo has no active customer “"+number+"”.")
+	}
+	return c.shown(found[0], ""), nil
+}
+
+// legalForms say nothing about who a company is.
+var legalForms = map[string]bool{
+	"gmbh": true, "ag": true, "kg": true, "ug": true, "se": true, "ltd": true, "limited": true, "llc": true, "llp": true, "inc": true, "corp": true,
+	"corporation": true, "co": true, "company": true, "plc": true, "bv": true, "nv": true, "sa": true, "sas": true, "sarl": true, "srl": true,
+	"spa": true, "ab": true, "as": true, "oy": true, "the": true, "and": true, "und": true, "et": true, "mbh": true, "ohg": true, "ev": true,
+}
+
+// normalised is a name without case, punctuation and legal form.
+func normalised(name string) string {
+	words := strings.FieldsFunc(strings.ToLower(strings.ReplaceAll(name, ".", "")), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	kept := slices.DeleteFunc(slices.Clone(words), func(word string) bool { return legalForms[word] })
+	if len(kept) == 0 {
+		kept = words
+	}
+	return strings.Join(kept, " ")
+}
+
+// tellingWord is the longest word of a name, the least likely to be spelled
+// differently.
+func tellingWord(name string) string {
+	longest := ""
+	for word := range strings.FieldsSeq(normalised(name)) {
+		if len(word) > len(longest) {
+			longest = word
+		}
+	}
+	return longest
+}
+
+func digitsOf(number string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsDigit(r) {
+			return r
+		}
+		return -1
+	}, number)
+}
+
+// tail is enough of a number to search by, whatever spaces stand before it.
+func tail(digits string) string {
+	const enough = 3
+	return digits[max(0, len(digits)-enough):]
+}
+
+// sharedDomains belong to everybody.
+var sharedDomains = map[string]bool{
+	"gmail.com": true, "googlemail.com": true, "outlook.com": true, "hotmail.com": true, "live.com": true, "yahoo.com": true, "icloud.com": true,
+	"me.com": true, "aol.com": true, "gmx.de": true, "gmx.net": true, "web.de": true, "t-online.de": true, "proton.me": true, "protonmail.com": true,
+}
+
+// ownDomain is the domain of an address, if it says anything about its owner.
+func ownDomain(email string) string {
+	_, host, found := strings.Cut(strings.ToLower(strings.TrimSpace(email)), "@")
+	if !found || sharedDomains[host] {
+		return ""
+	}
+	return host
+}
