@@ -46,6 +46,26 @@ func (b *Bot) openWaive(ctx context.Context, v visit) error {
 	return b.open(ctx, v, views.WaiveForm(e))
 }
 
+func (b *Bot) openAdopt(ctx context.Context, v visit) error {
+	e, err := b.attempt(ctx, v, exception.ActDecide)
+	if err != nil {
+		return err
+	}
+	if e.Doubt == nil {
+		return &exception.StaleError{Now: e}
+	}
+	return b.open(ctx, v, views.AdoptForm(e))
+}
+
+func (b *Bot) sendAgain(ctx context.Context, v visit) error {
+	a, err := views.DecodeAttempt(v.value, v.user)
+	if err != nil {
+		return err
+	}
+	_, err = b.Desk.SendAgain(ctx, a)
+	return err
+}
+
 func (b *Bot) openDetails(ctx context.Context, v visit) error {
 	a, err := views.DecodeAttempt(v.value, v.user)
 	if err != nil {

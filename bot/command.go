@@ -78,9 +78,9 @@ func (b *Bot) replayCommand(ctx context.Context, v visit, words []string) (views
 
 func (b *Bot) preview(ctx context.Context, v visit, kind exception.Kind) (views.Message, error) {
 	switch kind {
-	case exception.Validation, exception.Conflict, exception.Rejection, exception.Latency:
+	case exception.Validation, exception.Conflict, exception.Rejection, exception.Latency, exception.InDoubt:
 	default:
-		return views.Reply("The kinds are `validation`, `conflict`, `rejection` and `latency`. " + replayUsage), nil
+		return views.Reply("The kinds are `validation`, `conflict`, `rejection`, `latency` and `in_doubt`. " + replayUsage), nil
 	}
 	candidates, err := b.Desk.Candidates(ctx, v.user, kind)
 	return views.Preview(kind, candidates), err

@@ -38,6 +38,17 @@ func (b *Bot) submitWaive(ctx context.Context, v visit) {
 	}
 }
 
+func (b *Bot) submitAdopt(ctx context.Context, v visit) {
+	a, err := views.DecodeAttempt(v.view.PrivateMetadata, v.user)
+	if err != nil {
+		b.refuse(ctx, v, err)
+		return
+	}
+	if _, err := b.Desk.Adopt(ctx, a, views.DecodeAdopt(v.view.State)); err != nil {
+		b.refuse(ctx, v, err)
+	}
+}
+
 // refuse shows in the form itself why it was not taken.
 func (b *Bot) refuse(ctx context.Context, v visit, err error) {
 	var wrong exception.FieldErrors

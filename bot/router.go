@@ -96,6 +96,8 @@ func (b *Bot) action(ctx context.Context, v visit, id string) {
 		views.ActionFix:     b.openFix,
 		views.ActionReplay:  b.replayOne,
 		views.ActionWaive:   b.openWaive,
+		views.ActionAdopt:   b.openAdopt,
+		views.ActionAgain:   b.sendAgain,
 		views.ActionDetails: b.openDetails,
 		views.ActionBulk:    b.replayMany,
 		views.ActionCancel:  b.cancelBulk,
@@ -111,6 +113,8 @@ func (b *Bot) submission(ctx context.Context, v visit) {
 		b.submitFix(ctx, v)
 	case views.CallbackWaive:
 		b.submitWaive(ctx, v)
+	case views.CallbackAdopt:
+		b.submitAdopt(ctx, v)
 	}
 }
 

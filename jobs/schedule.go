@@ -18,6 +18,7 @@ import (
 const (
 	JobDigest   = "digest"
 	JobEscalate = "escalate"
+	JobWatch    = "watch" // what became of the drafts that people post
 )
 
 // Ticks records which scheduled jobs are due and done.
@@ -40,11 +41,23 @@ type Overdue interface {
 	Update(ctx context.Context, id int64, now time.Time, change func(*exception.Exception) (exception.Note, error)) (exception.Exception, []work.Wake, error)
 }
 
+// Drafts finds the drafts that wait for a person in the ERP.
+type Drafts interface {
+	RaiseDrafted(ctx context.Context, now time.Time) ([]work.Wake, error)
+}
+
+// Waker tells workers that items are due; it may fail silently.
+type Waker interface {
+	Wake(ctx context.Context, wakes []work.Wake)
+}
+
 // Schedule runs jobs at their time, each once whatever the number of replicas.
 type Schedule struct {
 	Ticks      Ticks
 	Reports    Reports
 	Exceptions Overdue
+	Drafts     Drafts
+	Waker      Waker
 	Specs      map[string]string // job -> cron expression
 	Location   *time.Location
 	Clock      func() time.Time
@@ -116,10 +129,21 @@ func (s *Schedule) RunOnce(ctx context.Context) error {
 			return s.digest(ctx, at)
 		case JobEscalate:
 			return s.escalate(ctx, at)
+		case JobWatch:
+			return s.watch(ctx, at)
 		default:
 			return fmt.Errorf("there is no job %q", job)
 		}
 	})
+}
+
+func (s *Schedule) watch(ctx context.Context, at time.Time) error {
+	wakes, err := s.Drafts.RaiseDrafted(ctx, s.Clock())
+	if err != nil {
+		return fmt.Errorf("look at drafts: %w", err)
+	}
+	s.Waker.Wake(ctx, wakes)
+	return s.Ticks.Finish(ctx, JobWatch, at, s.Clock())
 }
 
 // digestSpan is what one digest covers.

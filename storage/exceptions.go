@@ -133,6 +133,9 @@ func (db *DB) saveStep(ctx context.Context, tx pgx.Tx, e exception.Exception, no
 	if err != nil {
 		return nil, err
 	}
+	if err := db.decide(ctx, tx, e.ItemID, note.Decision); err != nil {
+		return nil, err
+	}
 	for _, topic := range note.Topics {
 		if err := db.send(ctx, tx, topic, nil, work.About{Exception: id, Version: e.Version}, now); err != nil {
 			return nil, err
@@ -143,6 +146,19 @@ func (db *DB) saveStep(ctx context.Context, tx pgx.Tx, e exception.Exception, no
 	}
 	row, err := db.queries.RaiseItemByID(ctx, tx, dbsqlc.RaiseItemByIDParams{ID: e.ItemID, Now: now})
 	return []work.Wake{work.Wake(row)}, err
+}
+
+// decide hands what a person said on to the document in doubt.
+func (db *DB) decide(ctx context.Context, tx pgx.Tx, itemID int64, decision *posting.Decision) error {
+	if decision == nil {
+		return nil
+	}
+	data, err := json.Marshal(decision)
+	if err != nil {
+		return fmt.Errorf("encode the decision: %w", err)
+	}
+	_, err = db.queries.DecidePosting(ctx, tx, dbsqlc.DecidePostingParams{ItemID: itemID, Decision: data})
+	return err
 }
 
 func (db *DB) saveException(ctx context.Context, tx pgx.Tx, e exception.Exception) (int64, error) {

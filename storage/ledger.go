@@ -81,18 +81,40 @@ func (l *Ledger) entries(rows []dbledger.Document, err error) ([]ledger.Entry, e
 
 // Create adds a draft.
 func (l *Ledger) Create(ctx context.Context, doc canon.Document, now time.Time) (ledger.Entry, error) {
+	return l.create(ctx, l.pool, doc, now)
+}
+
+func (l *Ledger) create(ctx context.Context, db dbledger.DBTX, doc canon.Document, now time.Time) (ledger.Entry, error) {
 	payload, err := doc.Payload()
 	if err != nil {
 		return ledger.Entry{}, err
 	}
-	return l.entry(l.queries.CreateDraft(ctx, l.pool, dbledger.CreateDraftParams{
+	return l.entry(l.queries.CreateDraft(ctx, db, dbledger.CreateDraftParams{
 		BusinessKey: doc.Key, Kind: string(doc.Kind), Document: payload, Now: now,
 	}))
+}
+
+// CreatePosted adds a document that is posted at once, unless check objects.
+func (l *Ledger) CreatePosted(ctx context.Context, doc canon.Document, now time.Time, check func(ledger.Entry) error) (ledger.Entry, error) {
+	var e ledger.Entry
+	err := pgx.BeginFunc(ctx, l.pool, func(tx pgx.Tx) (err error) {
+		if e, err = l.create(ctx, tx, doc, now); err != nil {
+			return err
+		}
+		e, err = l.post(ctx, tx, e, now, check)
+		return err
+	})
+	return e, err
 }
 
 // ByKey returns the documents that carry a business key.
 func (l *Ledger) ByKey(ctx context.Context, key string) ([]ledger.Entry, error) {
 	return l.entries(l.queries.DocumentsByKey(ctx, l.pool, key))
+}
+
+// ByNumber returns the document with that number, if there is one.
+func (l *Ledger) ByNumber(ctx context.Context, number string) ([]ledger.Entry, error) {
+	return l.entries(l.queries.DocumentsByNumber(ctx, l.pool, number))
 }
 
 // List returns the newest documents of a kind.
@@ -109,19 +131,23 @@ func (l *Ledger) Post(ctx context.Context, id string, now time.Time, check func(
 		if e, err = l.entry(l.queries.LockDocument(ctx, tx, number(id))); err != nil || e.State == canon.ERPPosted {
 			return err
 		}
-		if err := check(e); err != nil {
-			return err
-		}
-		last, err := l.queries.NextNumber(ctx, tx, string(e.Document.Kind))
-		if err != nil {
-			return fmt.Errorf("next number: %w", err)
-		}
-		e, err = l.entry(l.queries.PostDocument(ctx, tx, dbledger.PostDocumentParams{
-			ID: number(id), Number: fmt.Sprintf(numberFormats[e.Document.Kind], last), Now: now,
-		}))
+		e, err = l.post(ctx, tx, e, now, check)
 		return err
 	})
 	return e, err
+}
+
+func (l *Ledger) post(ctx context.Context, tx pgx.Tx, e ledger.Entry, now time.Time, check func(ledger.Entry) error) (ledger.Entry, error) {
+	if err := check(e); err != nil {
+		return e, err
+	}
+	last, err := l.queries.NextNumber(ctx, tx, string(e.Document.Kind))
+	if err != nil {
+		return e, fmt.Errorf("next number: %w", err)
+	}
+	return l.entry(l.queries.PostDocument(ctx, tx, dbledger.PostDocumentParams{
+		ID: number(e.ID), Number: fmt.Sprintf(numberFormats[e.Document.Kind], last), Now: now,
+	}))
 }
 
 // number reads an id; what is none names no document.

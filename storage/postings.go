@@ -31,6 +31,10 @@ func postingOf(row dbsqlc.Posting) (posting.Posting, error) {
 	p := posting.Posting{
 		Key: row.BusinessKey, State: posting.State(row.State), Hash: row.PayloadHash, SendDeadline: row.SendDeadline,
 		ERPID: row.ErpID, ERPNumber: row.ErpNumber, ERPLink: row.ErpLink, PostedAt: row.PostedAt,
+		SignedAt: row.SignedAt, Told: row.Told, Deviation: row.Deviation,
+	}
+	if err := json.Unmarshal(row.Decision, &p.Decision); err != nil {
+		return p, fmt.Errorf("decode the decision on %s: %w", row.BusinessKey, err)
 	}
 	if err := json.Unmarshal(row.Payload, &p.Document); err != nil {
 		return p, fmt.Errorf("decode posting %s: %w", row.BusinessKey, err)
@@ -47,6 +51,7 @@ func (s Postings) Claim(ctx context.Context, c posting.Claim, doc canon.Document
 	row, err := s.queries.ClaimPosting(ctx, s.pool, dbsqlc.ClaimPostingParams{
 		BusinessKey: doc.Key, ItemID: c.ItemID, Kind: string(doc.Kind), Fence: c.Fence, Payload: payload, PayloadHash: hash,
 		Amount: doc.Total().Amount(), Currency: doc.Total().Currency(), SendDeadline: deadline, Now: s.Clock(),
+		SignedAt: c.SignedAt,
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return posting.Posting{}, posting.ErrFenced
@@ -57,6 +62,7 @@ func (s Postings) Claim(ctx context.Context, c posting.Claim, doc canon.Document
 	p, err := postingOf(dbsqlc.Posting{
 		BusinessKey: row.BusinessKey, State: row.State, Payload: row.Payload, PayloadHash: row.PayloadHash,
 		SendDeadline: row.SendDeadline, ErpID: row.ErpID, ErpNumber: row.ErpNumber, ErpLink: row.ErpLink, PostedAt: row.PostedAt,
+		SignedAt: row.SignedAt, Told: row.Told, Deviation: row.Deviation, Decision: row.Decision,
 	})
 	p.Fresh = row.Fresh
 	return p, err
@@ -91,11 +97,11 @@ func (s Postings) Pin(ctx context.Context, c posting.Claim, key, erpID string) e
 }
 
 // MarkPosted commits the state, the id mapping and the audit entry together.
-func (s Postings) MarkPosted(ctx context.Context, c posting.Claim, doc canon.Document, erp canon.ERPDocument) (posting.Posting, error) {
+func (s Postings) MarkPosted(ctx context.Context, c posting.Claim, doc canon.Document, erp canon.ERPDocument, deviation string) (posting.Posting, error) {
 	now := s.Clock()
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		err := fenced(s.queries.MarkPosted(ctx, tx, dbsqlc.MarkPostedParams{
-			BusinessKey: doc.Key, Fence: c.Fence, ErpID: erp.ID, ErpNumber: erp.Number, ErpLink: erp.Link, Now: now,
+			BusinessKey: doc.Key, Fence: c.Fence, ErpID: erp.ID, ErpNumber: erp.Number, ErpLink: erp.Link, Now: now, Deviation: deviation,
 			ReapTopic: posting.TopicReap, ReapAt: now.Add(s.ReapAfter),
 		}))
 		if err != nil {
@@ -103,13 +109,27 @@ func (s Postings) MarkPosted(ctx context.Context, c posting.Claim, doc canon.Doc
 		}
 		return s.audit(ctx, tx, auditEntry{
 			at: now, actor: c.Actor, action: "posted " + string(doc.Kind) + " " + erp.Number, subject: doc.Key,
-			item: c.ItemID, trace: c.Trace,
+			item: c.ItemID, trace: c.Trace, why: deviation,
 			detail: map[string]any{"erp_id": erp.ID, "total": doc.Total()},
 		})
 	})
 	return posting.Posting{
 		Key: doc.Key, State: posting.Posted, Document: doc, ERPID: erp.ID, ERPNumber: erp.Number, ERPLink: erp.Link, PostedAt: &now,
+		SignedAt: c.SignedAt, Deviation: deviation,
 	}, err
+}
+
+// Doubt leaves the document to a person.
+func (s Postings) Doubt(ctx context.Context, c posting.Claim, key string) error {
+	return s.inTx(ctx, func(tx pgx.Tx) error {
+		if err := fenced(s.queries.DoubtPosting(ctx, tx, dbsqlc.DoubtPostingParams{BusinessKey: key, Fence: c.Fence})); err != nil {
+			return err
+		}
+		return s.audit(ctx, tx, auditEntry{
+			at: s.Clock(), actor: c.Actor, action: "left in doubt", subject: key, item: c.ItemID, trace: c.Trace,
+			why: "the ERP did not say what became of it",
+		})
+	})
 }
 
 // taken explains that a document of the ERP stands for another record already.

@@ -115,12 +115,14 @@ func (f *finishing) confirm(ctx context.Context, tx pgx.Tx) error {
 	if f.result.Confirm == "" {
 		return nil
 	}
-	rows, err := f.queries.ConfirmPosting(ctx, tx, dbsqlc.ConfirmPostingParams{BusinessKey: f.result.Confirm, Now: f.now})
+	rows, err := f.queries.ConfirmPosting(ctx, tx, dbsqlc.ConfirmPostingParams{
+		BusinessKey: f.result.Confirm, Told: f.result.Told, Now: f.now,
+	})
 	if err != nil || rows == 0 {
 		return err
 	}
 	return f.audit(ctx, tx, auditEntry{
-		at: f.now, actor: exception.Robot, action: "written back to the CRM", subject: f.result.Confirm,
+		at: f.now, actor: exception.Robot, action: "written back to the CRM: " + f.result.Told, subject: f.result.Confirm,
 		item: f.item.ID, trace: f.item.Trace,
 	})
 }
@@ -195,6 +197,16 @@ func (s Queue) Raise(ctx context.Context, ref canon.Ref, now time.Time, trace st
 		Source: ref.Source, ObjectType: ref.Type, ObjectID: ref.ID, Now: now, Trace: trace,
 	})
 	return work.Wake(row), err
+}
+
+// RaiseDrafted gives the drafts that wait for a person in the ERP another look.
+func (s Queue) RaiseDrafted(ctx context.Context, now time.Time) ([]work.Wake, error) {
+	rows, err := s.queries.RaiseDrafted(ctx, s.pool, now)
+	wakes := make([]work.Wake, len(rows))
+	for i, row := range rows {
+		wakes[i] = work.Wake(row)
+	}
+	return wakes, err
 }
 
 // Due returns the items that are due and that nobody works on, oldest first.

@@ -36,7 +36,7 @@ func (s Records) Save(ctx context.Context, item pipeline.Item, seen pipeline.See
 		amount = &number
 	}
 	return s.queries.SaveRecord(ctx, s.pool, dbsqlc.SaveRecordParams{
-		ItemID: item.ID, CompanyID: seen.Company, Title: seen.Title, Snapshot: snapshot, Signed: seen.Signed, Earlier: seen.Earlier,
+		ItemID: item.ID, CompanyID: seen.Company, Unit: seen.Unit, Title: seen.Title, Snapshot: snapshot, Signed: seen.Signed, Earlier: seen.Earlier,
 		Amount: amount, Currency: seen.Amount.Currency(), Now: now,
 	})
 }

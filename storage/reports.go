@@ -35,6 +35,13 @@ func (s Reports) Status(ctx context.Context, now time.Time) (report.Status, erro
 		return status, fmt.Errorf("count earlier contracts: %w", err)
 	}
 	status.Earlier = int(earlier)
+	drafts, err := s.queries.DraftsWaiting(ctx, s.pool)
+	if err != nil {
+		return status, fmt.Errorf("count drafts: %w", err)
+	}
+	for _, row := range drafts {
+		status.Drafts = append(status.Drafts, sum(row.Documents, canon.NewMoney(row.Amount, row.Currency)))
+	}
 	rows, err := s.queries.Retrying(ctx, s.pool)
 	for _, row := range rows {
 		status.Trouble = append(status.Trouble, report.Trouble{

@@ -14,6 +14,8 @@ const (
 	ActionReplay  = "exception_replay"
 	ActionWaive   = "exception_waive"
 	ActionDetails = "exception_details"
+	ActionAdopt   = "exception_adopt"
+	ActionAgain   = "exception_send_again"
 	ActionBulk    = "replay_all"
 	ActionCancel  = "replay_cancel"
 )
@@ -22,6 +24,7 @@ const (
 const (
 	CallbackFix   = "fix"
 	CallbackWaive = "waive"
+	CallbackAdopt = "adopt"
 	CallbackShow  = "show"
 )
 

@@ -20,6 +20,7 @@ var headlines = map[exception.Kind]string{
 	exception.Conflict:   "changed after it was posted",
 	exception.Rejection:  "was refused",
 	exception.Latency:    "does not get through",
+	exception.InDoubt:    "may or may not be in the ERP",
 }
 
 // Card shows one exception, in whatever state it is.
@@ -60,6 +61,9 @@ func summary(e exception.Exception, title string) string {
 
 // reasons lists what failed, in the words of whoever found it.
 func reasons(e exception.Exception) string {
+	if e.Doubt != nil {
+		return doubtLines(e)
+	}
 	if len(e.Problems) == 0 {
 		return escape(e.Reason)
 	}
@@ -154,7 +158,11 @@ func buttons(e exception.Exception) slack.Block {
 	if len(e.Fixable()) > 0 {
 		all = append(all, button(ActionFix, value, "Fix "+count(min(len(e.Fixable()), maxInputs), "field", "fields")).WithStyle(slack.StylePrimary))
 	}
-	all = append(all, button(ActionReplay, value, "Replay item"))
+	if e.Kind == exception.InDoubt {
+		all = append(all, doubtButtons(e, value)...)
+	} else {
+		all = append(all, button(ActionReplay, value, "Replay item"))
+	}
 	waive := button(ActionWaive, value, "Waive exception").WithStyle(slack.StyleDanger)
 	waive.Confirm = confirm("Waive "+e.Name()+"?", "Nothing will be written to the ERP for this record until somebody replays it. You will be asked for a reason.", "Waive")
 	return slack.NewActionBlock("exception", append(all, waive, button(ActionDetails, value, "Show details"))...)

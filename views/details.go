@@ -29,6 +29,9 @@ func Details(e exception.Exception, roles exception.Roles, history []report.Entr
 }
 
 func allProblems(e exception.Exception) string {
+	if e.Doubt != nil {
+		return doubtLines(e)
+	}
 	if len(e.Problems) == 0 {
 		return escape(e.Reason)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/slack-go/slack"
 
+	"meshline/sync/canon"
 	"meshline/sync/exception"
 	"meshline/sync/report"
 )
@@ -21,6 +22,9 @@ func Status(s report.Status, roles exception.Roles) Message {
 	blocks := []slack.Block{header("Meshline status"), section(flowing(s)), section(heldLines(s.Held, roles, s))}
 	if len(s.Trouble) > 0 {
 		blocks = append(blocks, section(troubleLines(s)))
+	}
+	if len(s.Drafts) > 0 {
+		blocks = append(blocks, section(draftLines(s.Drafts)))
 	}
 	if s.Earlier > 0 {
 		blocks = append(blocks, note(fmt.Sprintf("%s signed before billing starts: recorded, never billed.", count(s.Earlier, "contract was", "contracts were"))))
@@ -60,6 +64,16 @@ func troubleLines(s report.Status) string {
 	return strings.Join(lines, "\n")
 }
 
+// draftLines says what waits for a person in the ERP.
+func draftLines(drafts []report.Sum) string {
+	documents, all := 0, []canon.Money{}
+	for _, sum := range drafts {
+		documents += sum.Documents
+		all = append(all, sum.Amount)
+	}
+	return fmt.Sprintf(":memo: *Drafts in the ERP, to be posted there by a person:* %d, %s", documents, amounts(all))
+}
+
 // Help lists the commands.
 func Help() Message {
 	lines := []string{
@@ -73,6 +87,6 @@ func Help() Message {
 		header("Meshline"),
 		section("Signed deals become invoices. What cannot go through becomes a card in its owner's channel: fix its fields, replay it, or waive it there."),
 		section(strings.Join(lines, "\n")),
-		note("The kinds of exceptions are `validation`, `conflict`, `rejection` and `latency`. The Home tab shows your queue."),
+		note("The kinds of exceptions are `validation`, `conflict`, `rejection`, `latency` and `in_doubt`. The Home tab shows your queue."),
 	}}
 }

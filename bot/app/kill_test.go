@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 }
 
 // impatient lets what a killed worker held be taken up soon.
-const impatient = "\nworker: {concurrency: 8, lease: 3s, call_timeout: 1500ms, quarantine: 2s}\nbilling: {start: 2026-01-01}\n"
+const impatient = "\nworker: {concurrency: 8, lease: 3s, call_timeout: 1500ms, quarantine: 2s}\nbilling: {start: 2026-01-01, mode: post}\n"
 
 // child is Meshline as a process of its own, which can be killed.
 type child struct {

@@ -139,7 +139,10 @@ func (s *system) schedule(ctx context.Context) error {
 	}
 	schedule := &jobs.Schedule{
 		Ticks: storage.Ticks{DB: s.db}, Reports: storage.Reports{DB: s.db}, Exceptions: storage.Exceptions{DB: s.db},
-		Specs:    map[string]string{jobs.JobDigest: s.settings.Digest.At, jobs.JobEscalate: "* * * * *"},
+		Specs: map[string]string{
+			jobs.JobDigest: s.settings.Digest.At, jobs.JobEscalate: "* * * * *", jobs.JobWatch: s.settings.Billing.Watch,
+		},
+		Drafts: storage.Queue{DB: s.db}, Waker: s.enqueuer,
 		Location: location, Clock: clock, Log: s.log,
 	}
 	return schedule.Run(ctx)

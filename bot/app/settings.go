@@ -18,6 +18,7 @@ import (
 	"meshline/jobs/intake"
 	"meshline/sync/exception"
 	"meshline/sync/odoo"
+	"meshline/sync/posting"
 )
 
 //go:embed meshline.yaml
@@ -33,6 +34,7 @@ type settings struct {
 	// Billing says from when on contracts are billed.
 	Billing billingSettings `yaml:"billing"`
 	Odoo    odooSettings    `yaml:"odoo"`
+	Ledger  ledgerSettings  `yaml:"ledger"`
 	Retry   retrySettings   `yaml:"retry"`
 	Worker  workerSettings  `yaml:"worker"`
 	// Webhooks are paths for senders that sign in an older way.
@@ -63,12 +65,53 @@ type digestSettings struct {
 
 type billingSettings struct {
 	Start string `yaml:"start"`
+	// Mode is how far documents are brought, Units that of single business units,
+	// which the deal's UnitProperty names.
+	Mode         posting.Mode            `yaml:"mode"`
+	UnitProperty string                  `yaml:"unit_property"`
+	Units        map[string]posting.Mode `yaml:"units"`
+	// Watch is when drafts that wait for a person are looked at, a cron expression.
+	Watch string `yaml:"watch"`
 }
 
 // start is the first day that is billed, zero where none is given.
 func (b billingSettings) start() time.Time {
 	day, _ := time.Parse(time.DateOnly, b.Start)
 	return day
+}
+
+func (b billingSettings) check(c *checking) {
+	if b.Start != "" && b.start().IsZero() {
+		c.fail("$.billing.start", "billing.start must be a day such as 2026-12-01")
+	}
+	if _, err := cron.ParseStandard(b.Watch); err != nil {
+		c.fail("$.billing.watch", "billing.watch is no cron expression such as “*/10 * * * *”")
+	}
+	checkMode(c, "$.billing.mode", b.Mode)
+	for _, unit := range slices.Sorted(maps.Keys(b.Units)) {
+		checkMode(c, "$.billing.units."+unit, b.Units[unit])
+	}
+	if len(b.Units) > 0 && b.UnitProperty == "" {
+		c.fail("$.billing.units", "billing.unit_property is missing: name the deal property that holds the business unit")
+	}
+}
+
+func checkMode(c *checking, path string, mode posting.Mode) {
+	switch mode {
+	case posting.ModeOff, posting.ModeDraft, posting.ModePost:
+	default:
+		c.fail(path, "“%s” is no mode: off, draft or post", mode)
+	}
+}
+
+// drafts reports whether any business unit is to end at drafts.
+func (b billingSettings) drafts() bool {
+	return b.Mode == posting.ModeDraft || slices.Contains(slices.Collect(maps.Values(b.Units)), posting.ModeDraft)
+}
+
+// ledgerSettings says how the reference ledger is used.
+type ledgerSettings struct {
+	Drafts bool `yaml:"drafts"`
 }
 
 type odooSettings struct {
@@ -207,8 +250,12 @@ func (s settings) check(file string, data []byte) error {
 		webhook.check(c)
 	}
 	s.checkPatience(c)
-	if s.Billing.Start != "" && s.Billing.start().IsZero() {
-		c.fail("$.billing.start", "billing.start must be a day such as 2026-12-01")
+	s.Billing.check(c)
+	if s.Billing.drafts() && !s.Ledger.Drafts {
+		c.fail("$.ledger.drafts", "without drafts in the ledger no business unit can have the mode draft: set billing.mode to post or off")
+	}
+	if finance := s.Teams[s.Owners.Finance]; !slices.Contains(finance.May, exception.ActDecide) {
+		c.fail("$.teams."+s.Owners.Finance+".may", "the team %s decides about documents in doubt: add “decide” to what it may", s.Owners.Finance)
 	}
 	if s.Odoo.Concurrency < 1 {
 		c.fail("$.odoo.concurrency", "odoo.concurrency must be at least 1")
@@ -251,9 +298,9 @@ func (t teamSettings) check(c *checking, path string) {
 	}
 	for _, action := range t.May {
 		switch action {
-		case exception.ActFix, exception.ActReplay, exception.ActWaive:
+		case exception.ActFix, exception.ActReplay, exception.ActWaive, exception.ActDecide:
 		default:
-			c.fail(path+".may", "“%s” is nothing that one may do: fix, replay, waive", action)
+			c.fail(path+".may", "“%s” is nothing that one may do: fix, replay, waive, decide", action)
 		}
 	}
 }

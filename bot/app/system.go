@@ -144,7 +144,7 @@ func (s *system) openAdapters(ctx context.Context) error {
 		Properties: map[string][]string{
 			canon.TypeCompany:  datacontract.Customer.Properties(),
 			canon.TypeLineItem: datacontract.Line.Properties(),
-			canon.TypeDeal:     append(datacontract.Contract.Properties(), "dealstage", "pipeline"),
+			canon.TypeDeal:     s.dealProperties(),
 		},
 	})
 	s.target = s.erp()
@@ -152,6 +152,14 @@ func (s *system) openAdapters(ctx context.Context) error {
 		return nil
 	}
 	return errors.Join(warn(s.log, "HubSpot", s.source.Check(ctx)), warn(s.log, "the ERP", s.target.Check(ctx)))
+}
+
+func (s *system) dealProperties() []string {
+	properties := append(datacontract.Contract.Properties(), "dealstage", "pipeline")
+	if unit := s.settings.Billing.UnitProperty; unit != "" {
+		properties = append(properties, unit)
+	}
+	return properties
 }
 
 // erp is where documents are written.
@@ -248,18 +256,25 @@ func (s *system) runner() *pipeline.Runner {
 	return &pipeline.Runner{
 		Directory: directory,
 		Source:    s.source, Queue: storage.Queue{DB: s.db}, Records: storage.Records{DB: s.db},
-		Poster: &posting.Poster{
-			Store: s.postings(), Target: s.target, Clock: clock,
-			CallTimeout: w.CallTimeout, Quarantine: w.Quarantine,
-		},
+		Poster: s.poster(),
 		Policy: pipeline.Policy{
 			Lease: w.Lease, Hold: s.settings.Hold,
 			RetryBase: s.settings.Retry.Base, RetryMost: s.settings.Retry.Most, MaxAttempts: s.settings.Retry.Attempts,
 			Validation: s.settings.Owners.Validation, Finance: s.settings.Owners.Finance, Sync: s.settings.Owners.Sync,
 			BillingStart: s.settings.Billing.start(),
+			UnitProperty: s.settings.Billing.UnitProperty, Units: s.settings.Billing.Units, Mode: s.settings.Billing.Mode,
 		},
 		Clock: clock, Log: s.log,
 	}
+}
+
+func (s *system) poster() *posting.Poster {
+	w := s.settings.Worker
+	poster := &posting.Poster{Store: s.postings(), Target: s.target, Clock: clock, CallTimeout: w.CallTimeout, Quarantine: w.Quarantine}
+	if books, isLedger := s.target.(*ledger.Client); isLedger && !s.settings.Ledger.Drafts {
+		poster.Target, poster.Direct = nil, ledger.Direct{Client: books}
+	}
+	return poster
 }
 
 // postings lets a lost draft turn up for twice the quarantine.

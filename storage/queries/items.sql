@@ -72,10 +72,10 @@ where id = @id and generation = @generation and wanted > done and (lease_until i
 returning generation;
 
 -- name: SaveRecord :exec
-insert into records (item_id, company_id, title, snapshot, signed, earlier, signed_seen_at, amount, currency, read_at)
-values (@item_id, @company_id, @title, @snapshot, @signed, @earlier, case when @signed then @now::timestamptz end, @amount, @currency, @now::timestamptz)
+insert into records (item_id, company_id, unit, title, snapshot, signed, earlier, signed_seen_at, amount, currency, read_at)
+values (@item_id, @company_id, @unit, @title, @snapshot, @signed, @earlier, case when @signed then @now::timestamptz end, @amount, @currency, @now::timestamptz)
 on conflict (item_id) do update set
-    company_id = excluded.company_id, title = excluded.title, snapshot = excluded.snapshot, signed = excluded.signed, earlier = excluded.earlier,
+    company_id = excluded.company_id, unit = excluded.unit, title = excluded.title, snapshot = excluded.snapshot, signed = excluded.signed, earlier = excluded.earlier,
     signed_seen_at = coalesce(records.signed_seen_at, excluded.signed_seen_at),
     amount = excluded.amount, currency = excluded.currency, read_at = excluded.read_at;
 

@@ -62,6 +62,7 @@ type Contract struct {
 	BillingCode string    `json:"billing_code"`
 	PONumber    string    `json:"po_number,omitempty"`
 	SignedOn    time.Time `json:"signed_on"` // midnight UTC of the day of signature
+	SignedAt    time.Time `json:"signed_at"` // the moment, or midnight where only the day is known
 	Total       Money     `json:"total"`
 	Lines       []Line    `json:"lines"`
 }

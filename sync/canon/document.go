@@ -75,6 +75,18 @@ func (d Document) Hash() (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
+// Summary is the document in a few words, for people.
+func (d Document) Summary() string {
+	switch {
+	case d.Customer != nil:
+		return "Customer " + d.Customer.Name
+	case d.Invoice != nil:
+		return fmt.Sprintf("Invoice %s of %s, dated %s, lines: %d", d.Invoice.Title, d.Invoice.Total, d.Invoice.Date, len(d.Invoice.Lines))
+	default:
+		return string(d.Kind)
+	}
+}
+
 // Total returns the money a document moves: none for a customer.
 func (d Document) Total() Money {
 	if d.Invoice == nil {
@@ -105,6 +117,9 @@ type ERPDocument struct {
 	State  ERPState
 	Number string // the human number, as INV-000042
 	Link   string // where a person can open it
+	// Total is what it comes to before taxes; none for a customer, or where it
+	// was not read.
+	Total Money
 	// Matches reports whether the content read back equals the document that
 	// was asked for; an adapter sets it when it searches.
 	Matches bool

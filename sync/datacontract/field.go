@@ -107,14 +107,19 @@ func SignedOn(deal canon.Record) (time.Time, bool) {
 // ParseDate reads a day, an RFC 3339 time or milliseconds since 1970, and
 // returns midnight UTC of that day.
 func ParseDate(value string) (time.Time, error) {
+	moment, err := parseMoment(value)
+	return midnight(moment), err
+}
+
+func parseMoment(value string) (time.Time, error) {
 	if day, err := time.Parse(DateLayout, value); err == nil {
 		return day, nil
 	}
 	if moment, err := time.Parse(time.RFC3339, value); err == nil {
-		return midnight(moment), nil
+		return moment.UTC(), nil
 	}
 	if ms, err := strconv.ParseInt(value, 10, 64); err == nil && len(value) >= 12 && len(value) <= 14 {
-		return midnight(time.UnixMilli(ms)), nil
+		return time.UnixMilli(ms).UTC(), nil
 	}
 	return time.Time{}, fmt.Errorf("%q is not a date", value)
 }

@@ -19,14 +19,14 @@ func parseContract(snapshot canon.Snapshot, customer canon.Customer) (canon.Cont
 	if err != nil {
 		return canon.Contract{}, err
 	}
-	signedOn, err := ParseDate(text(deal, "closedate"))
+	signedAt, err := parseMoment(text(deal, "closedate"))
 	if err != nil {
 		return canon.Contract{}, err
 	}
 	contract := canon.Contract{
 		Ref: deal.Ref, Name: text(deal, "dealname"), Customer: customer,
 		BillingCode: text(deal, "billing_code"), PONumber: text(deal, "po_number"),
-		SignedOn: signedOn, Total: total.Round(),
+		SignedOn: midnight(signedAt), SignedAt: signedAt, Total: total.Round(),
 	}
 	for _, record := range snapshot.Lines {
 		line, err := parseLine(record, contract.BillingCode, currency)

@@ -9,6 +9,7 @@ import (
 
 	"meshline/sync/datacontract"
 	"meshline/sync/fault"
+	"meshline/sync/posting"
 	"meshline/sync/work"
 )
 
@@ -28,6 +29,8 @@ type Note struct {
 	Detail any
 	Topics []string
 	Replay bool // the item runs again
+	// Decision goes to the item's document in doubt, nil for none.
+	Decision *posting.Decision
 }
 
 // Robot is the actor of what nobody clicked.

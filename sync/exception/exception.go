@@ -21,6 +21,7 @@ const (
 	Conflict   Kind = "conflict"   // the record changed after it was posted
 	Rejection  Kind = "rejection"  // the ERP or the CRM refused a write
 	Latency    Kind = "latency"    // tried too often without success
+	InDoubt    Kind = "in_doubt"   // nobody knows whether the ERP has the document
 )
 
 // State is where an exception stands.
@@ -76,6 +77,8 @@ type Detail struct {
 	Changes    []Change `json:"changes,omitempty"`
 	Resolution string   `json:"resolution,omitempty"`
 
+	Doubt *Doubt `json:"doubt,omitempty"` // for InDoubt
+
 	// Fingerprint tells two findings apart.
 	Fingerprint string `json:"fingerprint"`
 }
@@ -114,6 +117,7 @@ type Finding struct {
 	Problems []datacontract.Problem
 	CRMLink  string
 	ERPLink  string
+	Doubt    *Doubt
 }
 
 // Fingerprint names what is wrong: two findings with the same one are the same
@@ -123,6 +127,11 @@ func (f Finding) Fingerprint() string {
 	fmt.Fprintf(&text, "%s|%s", f.Kind, f.Reason)
 	for _, p := range f.Problems {
 		fmt.Fprintf(&text, "|%s=%s:%s", p.Key(), p.Value, p.Message)
+	}
+	if f.Doubt != nil {
+		for _, shown := range f.Doubt.Found {
+			fmt.Fprintf(&text, "|%s %s", shown.ID, shown.State)
+		}
 	}
 	return text.String()
 }
@@ -140,7 +149,7 @@ func New(itemID int64, ref canon.Ref, f Finding, now time.Time, hold time.Durati
 func (e *Exception) describe(f Finding) {
 	e.Team, e.Amount = f.Team, f.Amount
 	e.Title, e.Customer, e.Reason, e.Problems = f.Title, f.Customer, f.Reason, f.Problems
-	e.CRMLink, e.ERPLink = f.CRMLink, f.ERPLink
+	e.CRMLink, e.ERPLink, e.Doubt = f.CRMLink, f.ERPLink, f.Doubt
 	e.Fingerprint = f.Fingerprint()
 }
 

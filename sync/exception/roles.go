@@ -13,6 +13,7 @@ const (
 	ActFix    Action = "fix"
 	ActReplay Action = "replay"
 	ActWaive  Action = "waive"
+	ActDecide Action = "decide" // what became of a document in doubt
 	ActLook   Action = "look"
 )
 

@@ -14,6 +14,10 @@ type Class string
 const (
 	// Transient errors pass by themselves: the item is tried again later.
 	Transient Class = "transient"
+	// Paused means that nothing was sent: the system is left alone for a while.
+	Paused Class = "paused"
+	// Doubt means that only a person can tell what became of a write.
+	Doubt Class = "doubt"
 	// Unknown means that a write may or may not have taken effect.
 	Unknown Class = "unknown"
 	// Invalid means the CRM refused a value: the record's owner corrects it.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"meshline/sync/canon"
@@ -44,6 +45,20 @@ func (c *Client) Find(ctx context.Context, doc canon.Document) ([]canon.ERPDocum
 	if err := c.wire.Call(ctx, "find", http.MethodGet, "/api/documents?key="+url.QueryEscape(doc.Key), nil, &entries); err != nil {
 		return nil, err
 	}
+	return compared(entries, doc)
+}
+
+// ByNumber returns the posted documents with that number, compared with doc.
+func (c *Client) ByNumber(ctx context.Context, doc canon.Document, number string) ([]canon.ERPDocument, error) {
+	var entries []Entry
+	if err := c.wire.Call(ctx, "find", http.MethodGet, "/api/documents?number="+url.QueryEscape(number), nil, &entries); err != nil {
+		return nil, err
+	}
+	entries = slices.DeleteFunc(entries, func(e Entry) bool { return e.Document.Kind != doc.Kind })
+	return compared(entries, doc)
+}
+
+func compared(entries []Entry, doc canon.Document) ([]canon.ERPDocument, error) {
 	wanted, err := doc.Hash()
 	if err != nil {
 		return nil, err
@@ -61,7 +76,7 @@ func (c *Client) Find(ctx context.Context, doc canon.Document) ([]canon.ERPDocum
 }
 
 func shown(entry Entry) canon.ERPDocument {
-	return canon.ERPDocument{ID: entry.ID, State: entry.State, Number: entry.Number, Link: entry.Link}
+	return canon.ERPDocument{ID: entry.ID, State: entry.State, Number: entry.Number, Link: entry.Link, Total: entry.Document.Total()}
 }
 
 // Draft creates a draft and returns its id.
@@ -69,6 +84,16 @@ func (c *Client) Draft(ctx context.Context, doc canon.Document) (string, error) 
 	var entry Entry
 	err := c.wire.Call(ctx, "draft", http.MethodPost, "/api/documents", doc, &entry)
 	return entry.ID, err
+}
+
+// Direct is a ledger that is used as an ERP without drafts.
+type Direct struct{ *Client }
+
+// Create makes a document that is posted at once.
+func (c Direct) Create(ctx context.Context, doc canon.Document) (canon.ERPDocument, error) {
+	var entry Entry
+	err := c.wire.Call(ctx, "create", http.MethodPost, "/api/documents?post=true", doc, &entry)
+	return shown(entry), err
 }
 
 // Post posts a draft; a posted one is returned as it is.

@@ -29,7 +29,10 @@ type Entry struct {
 // Store keeps the books. Lock runs change on one locked document.
 type Store interface {
 	Create(ctx context.Context, doc canon.Document, now time.Time) (Entry, error)
+	// CreatePosted makes a document that never was a draft, unless check objects.
+	CreatePosted(ctx context.Context, doc canon.Document, now time.Time, check func(Entry) error) (Entry, error)
 	ByKey(ctx context.Context, key string) ([]Entry, error)
+	ByNumber(ctx context.Context, number string) ([]Entry, error)
 	// Post gives a draft its number, unless check objects; a posted document
 	// stays as it is.
 	Post(ctx context.Context, id string, now time.Time, check func(Entry) error) (Entry, error)

@@ -67,6 +67,9 @@ func (s *Server) authorised(next http.Handler) http.Handler {
 func (s *Server) write(name string, do func(*http.Request) (int, any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		s.heard(name, false)
+		if s.panel.spend(func(on *Switches) *int { return &on.Cut }) {
+			panic(http.ErrAbortHandler)
+		}
 		if s.panel.spend(func(on *Switches) *int { return &on.LoseReplies }) {
 			// The change must not depend on a caller who hears nothing of it.
 			ctx := context.WithoutCancel(r.Context())
@@ -101,16 +104,31 @@ func (s *Server) create(r *http.Request) (int, any, error) {
 	if err := check(doc); err != nil {
 		return 0, nil, err
 	}
-	entry, err := s.Store.Create(r.Context(), doc, s.Clock())
+	if r.URL.Query().Get("post") != "true" {
+		entry, err := s.Store.Create(r.Context(), doc, s.Clock())
+		return http.StatusCreated, entry, err
+	}
+	allowed, err := s.postable(r.Context())
+	if err != nil {
+		return 0, nil, err
+	}
+	entry, err := s.Store.CreatePosted(r.Context(), doc, s.Clock(), allowed)
 	return http.StatusCreated, entry, err
 }
 
 func (s *Server) post(r *http.Request) (int, any, error) {
-	closed, err := s.Periods.Closed(r.Context())
+	allowed, err := s.postable(r.Context())
 	if err != nil {
 		return 0, nil, err
 	}
-	entry, err := s.Store.Post(r.Context(), r.PathValue("id"), s.Clock(), func(e Entry) error {
+	entry, err := s.Store.Post(r.Context(), r.PathValue("id"), s.Clock(), allowed)
+	return http.StatusOK, entry, err
+}
+
+// postable returns the check of what is about to be posted.
+func (s *Server) postable(ctx context.Context) (func(Entry) error, error) {
+	closed, err := s.Periods.Closed(ctx)
+	return func(e Entry) error {
 		if sentence := s.panel.get().Refuse; sentence != "" {
 			return refuse("refused", "%s", sentence)
 		}
@@ -118,8 +136,7 @@ func (s *Server) post(r *http.Request) (int, any, error) {
 			return refuse("period_closed", "The period %s is closed. Open it again, or change the date of the contract.", period)
 		}
 		return nil
-	})
-	return http.StatusOK, entry, err
+	}, err
 }
 
 func (s *Server) discard(r *http.Request) (int, any, error) {
@@ -127,7 +144,13 @@ func (s *Server) discard(r *http.Request) (int, any, error) {
 }
 
 func (s *Server) find(w http.ResponseWriter, r *http.Request) {
-	entries, err := s.Store.ByKey(r.Context(), r.URL.Query().Get("key"))
+	var entries []Entry
+	var err error
+	if number := r.URL.Query().Get("number"); number != "" {
+		entries, err = s.Store.ByNumber(r.Context(), number)
+	} else {
+		entries, err = s.Store.ByKey(r.Context(), r.URL.Query().Get("key"))
+	}
 	if err != nil {
 		answerFailure(w, err)
 		return

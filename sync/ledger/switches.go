@@ -12,6 +12,7 @@ type Switches struct {
 	Slow        time.Duration `json:"slow"`         // wait before every answer
 	Unavailable int           `json:"unavailable"`  // that many calls fail before anything happens
 	LoseReplies int           `json:"lose_replies"` // that many writes happen, but their reply is lost
+	Cut         int           `json:"cut"`          // that many writes are broken off and never happen
 	// Late is how long a draft takes effect after its reply was lost.
 	Late time.Duration `json:"late"`
 }

@@ -63,9 +63,24 @@ func (c invoices) find(ctx context.Context, doc canon.Document) ([]canon.ERPDocu
 	if err := c.search(ctx, modelMove, append(domain{is("move_type", saleMove)}, byKey...), moveFields, 0, &found); err != nil {
 		return nil, err
 	}
+	return c.compared(ctx, found, doc)
+}
+
+// numbered finds posted invoices by the number that prints on them.
+func (c invoices) numbered(ctx context.Context, doc canon.Document, number string) ([]canon.ERPDocument, error) {
+	var found []move
+	where := domain{is("move_type", saleMove), is("name", number), is("state", "posted")}
+	if err := c.search(ctx, modelMove, where, moveFields, 0, &found); err != nil {
+		return nil, err
+	}
+	return c.compared(ctx, found, doc)
+}
+
+func (c invoices) compared(ctx context.Context, found []move, doc canon.Document) ([]canon.ERPDocument, error) {
 	documents := make([]canon.ERPDocument, len(found))
 	for i, m := range found {
 		documents[i] = c.shown(m)
+		var err error
 		if documents[i].Matches, err = c.matches(ctx, m, doc); err != nil {
 			return nil, err
 		}
@@ -76,6 +91,9 @@ func (c invoices) find(ctx context.Context, doc canon.Document) ([]canon.ERPDocu
 func (c invoices) shown(m move) canon.ERPDocument {
 	states := map[string]canon.ERPState{"draft": canon.ERPDraft, "posted": canon.ERPPosted, "cancel": canon.ERPCancelled}
 	erp := canon.ERPDocument{ID: formatID(m.ID), State: states[m.State], Link: c.link(modelMove, m.ID)}
+	if amount, err := decimal.NewFromString(m.Untaxed.String()); err == nil {
+		erp.Total = canon.NewMoney(amount, m.Currency.name).Round()
+	}
 	// A draft may show a number that it has not got yet.
 	if erp.State == canon.ERPPosted {
 		erp.Number = m.Name.value

@@ -101,6 +101,18 @@ func (c *Client) Find(ctx context.Context, doc canon.Document) ([]canon.ERPDocum
 	return c.kind(doc.Kind).find(ctx, doc)
 }
 
+// ByNumber returns the posted documents with that number, compared with doc.
+func (c *Client) ByNumber(ctx context.Context, doc canon.Document, number string) ([]canon.ERPDocument, error) {
+	if doc.Kind != canon.KindCustomer {
+		return invoices{c}.numbered(ctx, doc, number)
+	}
+	erp, err := c.Customer(ctx, number)
+	if fault.Is(err, fault.NotFound) {
+		return nil, nil
+	}
+	return []canon.ERPDocument{erp}, err
+}
+
 // Draft creates a draft with the business key and returns its id, or that of
 // the equal one that is there.
 func (c *Client) Draft(ctx context.Context, doc canon.Document) (string, error) {

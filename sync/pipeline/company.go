@@ -40,7 +40,7 @@ func (r *Runner) companyGone(ctx context.Context, item Item, posted posting.Post
 		return r.settled(ctx, item, result, "The company was deleted in the CRM.")
 	}
 	about := exception.Finding{Title: posted.Document.Customer.Name, Customer: posted.Document.Customer.Name, CRMLink: r.Source.Link(item.Ref)}
-	return r.conflictOf(ctx, item, posted, about, "The company was deleted in the CRM.")
+	return r.conflictOf(ctx, item, posted, about, "The company was deleted in the CRM.", Result{})
 }
 
 // companyRun is what is known while a company is worked on.
@@ -62,7 +62,7 @@ func (r *Runner) customer(ctx context.Context, run companyRun) (Outcome, error) 
 	result := Result{Outcome: "looked at", Company: item.Ref.ID}
 	switch {
 	case posted.Done() && len(problems) > 0:
-		return r.conflictOf(ctx, item, posted, about, "The record changed and breaks its contract: "+problems[0].Message)
+		return r.conflictOf(ctx, item, posted, about, "The record changed and breaks its contract: "+problems[0].Message, Result{})
 	case posted.Done():
 		return r.customerUnchanged(ctx, item, posted, mapping.Customer(customer), about)
 	case waived(latest):
@@ -80,7 +80,7 @@ func (r *Runner) customer(ctx context.Context, run companyRun) (Outcome, error) 
 }
 
 func (r *Runner) postCustomer(ctx context.Context, item Item, doc canon.Document) (Outcome, error) {
-	posted, err := r.Poster.Run(ctx, claimOf(item), doc)
+	posted, err := r.Poster.Run(ctx, claimOf(item), doc, posting.ModePost)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -89,15 +89,15 @@ func (r *Runner) postCustomer(ctx context.Context, item Item, doc canon.Document
 
 func (r *Runner) customerUnchanged(ctx context.Context, item Item, posted posting.Posting, now canon.Document, about exception.Finding) (Outcome, error) {
 	if differences := mapping.Differences(posted.Document, now); len(differences) > 0 {
-		return r.conflictOf(ctx, item, posted, about, changed(differences))
+		return r.conflictOf(ctx, item, posted, about, changed(differences), Result{})
 	}
 	return r.confirmCustomer(ctx, item, posted)
 }
 
 func (r *Runner) confirmCustomer(ctx context.Context, item Item, posted posting.Posting) (Outcome, error) {
-	if err := r.writeBack(ctx, posted, item.Ref, map[string]string{PropertyCustomerCode: posted.ERPNumber}); err != nil {
+	if err := r.writeBack(ctx, posted, item.Ref, toldLinked, map[string]string{PropertyCustomerCode: posted.ERPNumber}); err != nil {
 		return Outcome{}, err
 	}
-	result := Result{Outcome: "posted", Posted: true, Confirm: posted.Key, Company: item.Ref.ID}
+	result := Result{Outcome: "posted", Posted: true, Confirm: posted.Key, Told: toldLinked, Company: item.Ref.ID}
 	return r.settled(ctx, item, result, "Posted as "+posted.ERPNumber+".")
 }

@@ -21,11 +21,18 @@ const (
 	PropertyInvoiceNumber = "erp_invoice_number"
 	PropertyInvoiceLink   = "erp_invoice_link"
 	PropertyStatus        = "erp_status"
+	PropertyTimeToBill    = "erp_time_to_bill_hours"
 	PropertyCustomerCode  = "erp_customer_code"
 )
 
-// StatusInvoiced is the value of PropertyStatus once the invoice is posted.
-const StatusInvoiced = "invoiced"
+// The values of PropertyStatus.
+const (
+	StatusDraft    = "draft" // a person posts it in the ERP
+	StatusInvoiced = "invoiced"
+)
+
+// toldLinked is what is noted once the CRM shows a customer's number.
+const toldLinked = "linked"
 
 // dealRun is what is known while a deal is worked on.
 type dealRun struct {
@@ -73,7 +80,7 @@ func (r *Runner) aboutDeal(snap canon.Snapshot) exception.Finding {
 }
 
 func (r *Runner) seenDeal(snap canon.Snapshot, about exception.Finding) Seen {
-	seen := Seen{Title: about.Title, Snapshot: snap, Signed: snap.Signed, Earlier: r.earlier(snap), Amount: about.Amount}
+	seen := Seen{Title: about.Title, Snapshot: snap, Signed: snap.Signed, Earlier: r.earlier(snap), Unit: r.unit(snap), Amount: about.Amount}
 	if snap.Company != nil {
 		seen.Company = snap.Company.Ref.ID
 	}
@@ -88,6 +95,13 @@ func (r *Runner) earlier(snap canon.Snapshot) bool {
 	}
 	day, known := datacontract.SignedOn(snap.Deal)
 	return known && day.Before(r.Policy.BillingStart)
+}
+
+func (r *Runner) unit(snap canon.Snapshot) string {
+	if r.Policy.UnitProperty == "" {
+		return ""
+	}
+	return strings.TrimSpace(snap.Deal.Get(r.Policy.UnitProperty))
 }
 
 // owedNoMore ends a run of a deal for which no invoice is due; if there is one
@@ -106,6 +120,9 @@ func (r *Runner) owedNoMore(ctx context.Context, run dealRun, why string) (Outco
 func (r *Runner) signed(ctx context.Context, run dealRun) (Outcome, error) {
 	if r.earlier(run.snap) && !run.posted.Done() {
 		return r.settled(ctx, run.item, Result{Outcome: "signed before billing starts"}, "It was signed before billing starts. Nothing is owed.")
+	}
+	if r.Policy.mode(r.unit(run.snap)) == posting.ModeOff && !run.posted.Done() {
+		return r.settled(ctx, run.item, Result{Outcome: "business unit is off"}, "Meshline is off for its business unit. Nothing is written.")
 	}
 	contract, problems := datacontract.Check(run.snap)
 	latest, err := r.Records.Latest(ctx, run.item.ID)
@@ -141,12 +158,32 @@ func (r *Runner) invoice(ctx context.Context, run dealRun, contract canon.Contra
 		wakes, err := r.Queue.Park(ctx, run.item, contract.Customer.Ref, now, now.Add(parkedAtMost))
 		return Outcome{Wakes: wakes, Name: "waits for its customer"}, err
 	}
-	posted, err := r.Poster.Run(ctx, claimOf(run.item), mapping.Invoice(contract, customer))
+	claim := claimOf(run.item)
+	claim.SignedAt = &contract.SignedAt
+	posted, err := r.Poster.Run(ctx, claim, mapping.Invoice(contract, customer), r.Policy.mode(r.unit(run.snap)))
 	if err != nil {
 		return Outcome{}, err
 	}
 	run.posted = posted
+	if !posted.Done() {
+		return r.drafted(ctx, run)
+	}
+	if posted.Deviation != "" {
+		return r.conflict(ctx, run, changed([]string{posted.Deviation}))
+	}
 	return r.confirmDeal(ctx, run)
+}
+
+// drafted tells the CRM about the draft, once; a person posts it in the ERP.
+func (r *Runner) drafted(ctx context.Context, run dealRun) (Outcome, error) {
+	err := r.writeBack(ctx, run.posted, run.item.Ref, StatusDraft, map[string]string{
+		PropertyInvoiceLink: run.posted.ERPLink, PropertyStatus: StatusDraft,
+	})
+	if err != nil {
+		return Outcome{}, err
+	}
+	result := Result{Outcome: "drafted", Confirm: run.posted.Key, Told: StatusDraft}
+	return r.settled(ctx, run.item, result, "It is a draft in the ERP. Somebody posts it there.")
 }
 
 func claimOf(item Item) posting.Claim {
@@ -155,20 +192,30 @@ func claimOf(item Item) posting.Claim {
 
 // confirmDeal tells the CRM about the invoice, once, and finishes.
 func (r *Runner) confirmDeal(ctx context.Context, run dealRun) (Outcome, error) {
-	result := Result{Outcome: "posted", Posted: true, Confirm: run.posted.Key}
-	err := r.writeBack(ctx, run.posted, run.item.Ref, map[string]string{
-		PropertyInvoiceNumber: run.posted.ERPNumber,
-		PropertyInvoiceLink:   run.posted.ERPLink,
-		PropertyStatus:        StatusInvoiced,
-	})
+	result := Result{Outcome: "posted", Posted: true, Confirm: run.posted.Key, Told: StatusInvoiced}
+	err := r.tellInvoiced(ctx, run)
 	if err != nil {
 		return Outcome{}, err
 	}
 	return r.settled(ctx, run.item, result, "Posted as "+run.posted.ERPNumber+".")
 }
 
-func (r *Runner) writeBack(ctx context.Context, p posting.Posting, ref canon.Ref, properties map[string]string) error {
-	if p.State == posting.Confirmed {
+func (r *Runner) tellInvoiced(ctx context.Context, run dealRun) error {
+	properties := map[string]string{
+		PropertyInvoiceNumber: run.posted.ERPNumber,
+		PropertyInvoiceLink:   run.posted.ERPLink,
+		PropertyStatus:        StatusInvoiced,
+	}
+	if hours, known := run.posted.HoursToBill(); known {
+		properties[PropertyTimeToBill] = hours
+	}
+	return r.writeBack(ctx, run.posted, run.item.Ref, StatusInvoiced, properties)
+}
+
+// writeBack tells the CRM what became of a document, unless it shows that
+// already.
+func (r *Runner) writeBack(ctx context.Context, p posting.Posting, ref canon.Ref, told string, properties map[string]string) error {
+	if p.Told == told {
 		return nil
 	}
 	if err := r.Records.Wrote(ctx, ref, properties, r.Clock()); err != nil {
@@ -184,6 +231,9 @@ func (r *Runner) unchanged(ctx context.Context, run dealRun, contract canon.Cont
 		return Outcome{}, err
 	}
 	differences := mapping.Differences(run.posted.Document, mapping.Invoice(contract, customer))
+	if run.posted.Deviation != "" {
+		differences = append([]string{run.posted.Deviation}, differences...)
+	}
 	if len(differences) > 0 {
 		return r.conflict(ctx, run, changed(differences))
 	}
@@ -197,10 +247,17 @@ func changed(differences []string) string {
 // conflict leaves the ERP alone: Finance decides, unless it has already
 // accepted this very difference.
 func (r *Runner) conflict(ctx context.Context, run dealRun, why string) (Outcome, error) {
-	return r.conflictOf(ctx, run.item, run.posted, run.about, why)
+	var told Result
+	if run.snap.Deal.Ref.ID != "" {
+		if err := r.tellInvoiced(ctx, run); err != nil {
+			return Outcome{}, err
+		}
+		told.Confirm, told.Told = run.posted.Key, StatusInvoiced
+	}
+	return r.conflictOf(ctx, run.item, run.posted, run.about, why, told)
 }
 
-func (r *Runner) conflictOf(ctx context.Context, item Item, posted posting.Posting, about exception.Finding, why string) (Outcome, error) {
+func (r *Runner) conflictOf(ctx context.Context, item Item, posted posting.Posting, about exception.Finding, why string, result Result) (Outcome, error) {
 	about.Kind, about.Team = exception.Conflict, r.Policy.Finance
 	about.Reason = why + " " + posted.ERPNumber + " stays as it is."
 	about.ERPLink = posted.ERPLink
@@ -209,7 +266,8 @@ func (r *Runner) conflictOf(ctx context.Context, item Item, posted posting.Posti
 		return Outcome{}, err
 	}
 	if latest != nil && latest.State == exception.Waived && latest.Fingerprint == about.Fingerprint() {
-		return r.finish(ctx, item, Result{Outcome: "difference accepted"})
+		result.Outcome = "difference accepted"
+		return r.finish(ctx, item, result)
 	}
-	return r.held(ctx, item, about)
+	return r.heldWith(ctx, item, about, result)
 }

@@ -40,6 +40,8 @@ func (r *Runner) failed(ctx context.Context, item Item, err error) (Outcome, err
 	switch fault.ClassOf(err) {
 	case fault.Rejected:
 		finding.Kind, finding.Team = exception.Rejection, r.Policy.Finance
+	case fault.Doubt:
+		finding.Kind, finding.Team, finding.Doubt = exception.InDoubt, r.Policy.Finance, doubtOf(err)
 	case fault.Invalid, fault.Conflict:
 		finding.Kind, finding.Team = exception.Rejection, r.Policy.Sync
 	default:
@@ -83,4 +85,22 @@ func (r *Runner) backoff(attempts int) time.Duration {
 		}
 	}
 	return delay
+}
+
+// doubtOf gathers what a person needs to decide.
+func doubtOf(err error) *exception.Doubt {
+	var doubt *posting.DoubtError
+	if !errors.As(err, &doubt) {
+		return nil
+	}
+	about := &exception.Doubt{Sent: doubt.Document.Summary(), Key: doubt.Document.Key}
+	if !doubt.SentBy.IsZero() {
+		about.SentBy = &doubt.SentBy
+	}
+	for _, erp := range doubt.Found {
+		about.Found = append(about.Found, exception.Shown{
+			ID: erp.ID, Number: erp.Number, State: erp.State, Total: erp.Total, Link: erp.Link, Equal: erp.Matches,
+		})
+	}
+	return about
 }

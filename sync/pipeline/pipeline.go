@@ -46,7 +46,8 @@ type Seen struct {
 	Title    string
 	Snapshot any
 	Signed   bool
-	Earlier  bool // signed before billing starts
+	Earlier  bool   // signed before billing starts
+	Unit     string // the business unit of a deal
 	Amount   canon.Money
 }
 
@@ -56,8 +57,9 @@ type Result struct {
 	// Settle returns what happens to the exceptions of the item, given the
 	// newest one; nil leaves them alone.
 	Settle func(latest *exception.Exception) []exception.Step
-	// Confirm is the business key that the CRM now knows about.
-	Confirm string
+	// Confirm is the business key of the document that the CRM now shows as
+	// Told.
+	Confirm, Told string
 	// Posted means that items waiting for this one can go on.
 	Posted bool
 	// Company whose held deals get another look.
@@ -106,6 +108,19 @@ type Policy struct {
 	Sync        string
 	// BillingStart is the first day whose contracts are billed; zero for all.
 	BillingStart time.Time
+	// UnitProperty names a deal's business unit; Units says how far the
+	// documents of each are brought, Mode those of any other.
+	UnitProperty string
+	Units        map[string]posting.Mode
+	Mode         posting.Mode
+}
+
+// mode says how far the documents of a business unit are brought.
+func (p Policy) mode(unit string) posting.Mode {
+	if mode, known := p.Units[unit]; known {
+		return mode
+	}
+	return p.Mode
 }
 
 // Runner runs items.
@@ -190,11 +205,14 @@ func (r *Runner) settled(ctx context.Context, item Item, result Result, how stri
 
 // held finishes a run that needs a person.
 func (r *Runner) held(ctx context.Context, item Item, f exception.Finding) (Outcome, error) {
+	return r.heldWith(ctx, item, f, Result{})
+}
+
+func (r *Runner) heldWith(ctx context.Context, item Item, f exception.Finding, result Result) (Outcome, error) {
 	subject := exception.Subject{ItemID: item.ID, Ref: item.Ref}
-	return r.finish(ctx, item, Result{
-		Outcome: "held: " + string(f.Kind),
-		Settle: func(latest *exception.Exception) []exception.Step {
-			return exception.Fail(latest, subject, f, r.Clock(), r.Policy.Hold)
-		},
-	})
+	result.Outcome = "held: " + string(f.Kind)
+	result.Settle = func(latest *exception.Exception) []exception.Step {
+		return exception.Fail(latest, subject, f, r.Clock(), r.Policy.Hold)
+	}
+	return r.finish(ctx, item, result)
 }

@@ -33,6 +33,8 @@ type rig struct {
 	crm   *hubspotsim.Sim
 	erp   *ledger.Server
 	books *storage.Ledger
+	// booksURL is the database of the books, for what a person does in the ERP.
+	booksURL string
 	db    *storage.DB
 	queue storage.Queue
 	desk  *exception.Desk
@@ -54,7 +56,8 @@ func newRig(t *testing.T) *rig {
 	r := &rig{t: t, now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC), db: storagetest.DB(t)}
 	r.queue = storage.Queue{DB: r.db}
 	var err error
-	if r.books, err = storage.OpenLedger(t.Context(), storagetest.EmptyURL(t)); err != nil {
+	r.booksURL = storagetest.EmptyURL(t)
+	if r.books, err = storage.OpenLedger(t.Context(), r.booksURL); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(r.books.Close)
@@ -75,12 +78,12 @@ func (r *rig) wire(crmURL, erpURL string) {
 		LinkFormat: "https://crm.example/{type}/{id}",
 		Properties: map[string][]string{
 			canon.TypeCompany: datacontract.Customer.Properties(), canon.TypeLineItem: datacontract.Line.Properties(),
-			canon.TypeDeal: append(datacontract.Contract.Properties(), "dealstage"),
+			canon.TypeDeal: append(datacontract.Contract.Properties(), "dealstage", "business_unit"),
 		},
 	})
 	r.desk = &exception.Desk{Store: storage.Exceptions{DB: r.db}, Waker: sleeper{}, Clock: r.clock, Roles: exception.Roles{
 		{Key: "sales_ops", Name: "Sales Ops", Members: []string{salesPerson}, May: []exception.Action{exception.ActFix, exception.ActReplay, exception.ActWaive}},
-		{Key: "finance", Name: "Finance", Members: []string{financePerson}, May: []exception.Action{exception.ActReplay, exception.ActWaive}, All: true},
+		{Key: "finance", Name: "Finance", Members: []string{financePerson}, May: []exception.Action{exception.ActReplay, exception.ActWaive, exception.ActDecide}, All: true},
 	}}
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	r.run = &pipeline.Runner{
@@ -91,7 +94,7 @@ func (r *rig) wire(crmURL, erpURL string) {
 		},
 		Policy: pipeline.Policy{
 			Lease: time.Minute, Hold: 48 * time.Hour, RetryBase: time.Second, RetryMost: time.Minute, MaxAttempts: 4,
-			Validation: "sales_ops", Finance: "finance", Sync: "finance",
+			Validation: "sales_ops", Finance: "finance", Sync: "finance", Mode: posting.ModePost,
 		},
 	}
 	r.fixer = &pipeline.Fixer{Source: source, Records: records, Desk: r.desk, Clock: r.clock, Again: func(ctx context.Context, company canon.Ref) error {

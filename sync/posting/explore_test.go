@@ -55,6 +55,9 @@ type scene struct {
 	docs   []*entry
 	made   int
 	late   []*entry // commits that come after the next search
+	direct bool     // the ERP has no drafts
+	// questions counts what a person had to decide.
+	questions int
 	// suspect says that the reaper is sent, as storage decides it.
 	suspect bool
 }
@@ -133,8 +136,8 @@ func (p player) Resend(_ context.Context, c posting.Claim, doc canon.Document, d
 	if err != nil {
 		return err
 	}
-	return p.write("resend", c, []posting.State{posting.Planned, posting.Drafted, posting.Rejected}, func(q *posting.Posting) {
-		q.State, q.Hash, q.SendDeadline, q.ERPID, q.Document = posting.Planned, hash, &deadline, "", doc
+	return p.write("resend", c, []posting.State{posting.Planned, posting.Drafted, posting.Rejected, posting.InDoubt}, func(q *posting.Posting) {
+		q.State, q.Hash, q.SendDeadline, q.ERPID, q.Document, q.Decision = posting.Planned, hash, &deadline, "", doc, posting.Decision{}
 	})
 }
 
@@ -147,14 +150,20 @@ func (p player) Pin(_ context.Context, c posting.Claim, _, id string) error {
 	return p.write("pin", c, []posting.State{posting.Planned}, func(q *posting.Posting) { q.State, q.ERPID = posting.Drafted, id })
 }
 
-func (p player) MarkPosted(_ context.Context, c posting.Claim, _ canon.Document, erp canon.ERPDocument) (posting.Posting, error) {
-	err := p.write("finish", c, []posting.State{posting.Planned, posting.Drafted}, func(q *posting.Posting) {
+func (p player) MarkPosted(_ context.Context, c posting.Claim, _ canon.Document, erp canon.ERPDocument, _ string) (posting.Posting, error) {
+	err := p.write("finish", c, []posting.State{posting.Planned, posting.Drafted, posting.InDoubt}, func(q *posting.Posting) {
 		q.State, q.ERPID, q.ERPNumber = posting.Posted, erp.ID, erp.Number
 	})
 	if err != nil {
 		return posting.Posting{}, err
 	}
 	return *p.intent, nil
+}
+
+func (p player) Doubt(_ context.Context, c posting.Claim, _ string) error {
+	return p.write("doubt", c, []posting.State{posting.Planned}, func(q *posting.Posting) {
+		q.State, q.Decision = posting.InDoubt, posting.Decision{}
+	})
 }
 
 func (p player) Drop(_ context.Context, c posting.Claim, _ string, _ bool) error {
@@ -218,6 +227,23 @@ func (p player) Post(_ context.Context, _ canon.Document, id string) (canon.ERPD
 	return p.docs[i].ERPDocument, p.after(v)
 }
 
+// Create is the one call of an ERP without drafts.
+func (p player) Create(_ context.Context, doc canon.Document) (canon.ERPDocument, error) {
+	v, err := p.wait("create")
+	if err != nil {
+		return canon.ERPDocument{}, err
+	}
+	e := &entry{doc: doc}
+	p.made++
+	e.ID, e.State, e.Number = fmt.Sprint(p.made), canon.ERPPosted, fmt.Sprint("INV-", p.made)
+	if v == commitLate {
+		p.late = append(p.late, e)
+	} else {
+		p.docs = append(p.docs, e)
+	}
+	return e.ERPDocument, p.after(v)
+}
+
 func (p player) Discard(_ context.Context, _ canon.DocumentKind, id string) error {
 	v, err := p.wait("discard")
 	if err != nil {
@@ -241,8 +267,11 @@ func (s *scene) begin(name string, fence int64, doc canon.Document, steps chan s
 	w := &worker{name: name, doc: doc, steps: steps, turn: make(chan verdict)}
 	p := player{s, w}
 	poster := &posting.Poster{Store: p, Target: p, Clock: func() time.Time { return s.now }, CallTimeout: time.Second, Quarantine: time.Minute}
+	if s.direct {
+		poster.Target, poster.Direct = nil, p
+	}
 	go func() {
-		_, err := poster.Run(context.Background(), posting.Claim{Fence: fence, Until: s.now.Add(time.Hour)}, doc)
+		_, err := poster.Run(context.Background(), posting.Claim{Fence: fence, Until: s.now.Add(time.Hour)}, doc, posting.ModePost)
 		steps <- step{worker: w, ended: true, err: err}
 	}()
 	return w
@@ -280,7 +309,7 @@ func (c *choices) next() bool {
 // misfortunes are what may happen to a call, beside going well.
 func misfortunes(call string) []verdict {
 	switch call {
-	case "draft":
+	case "draft", "create":
 		return []verdict{crashBefore, crashAfter, loseReply, commitLate}
 	case "post", "discard", "find":
 		return []verdict{crashBefore, crashAfter, loseReply}
@@ -290,8 +319,8 @@ func misfortunes(call string) []verdict {
 }
 
 // play runs both workers along one path and returns what happened.
-func play(c *choices, corrected bool) (*scene, []string) {
-	s := &scene{now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)}
+func play(c *choices, corrected, direct bool) (*scene, []string) {
+	s := &scene{direct: direct, now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)}
 	steps := make(chan step)
 	first, second := document("a"), document("a")
 	if corrected {
@@ -356,8 +385,21 @@ func (s *scene) recover(doc canon.Document) error {
 		if err == nil {
 			return nil
 		}
+		if fault.Is(err, fault.Doubt) {
+			s.asked()
+		}
 	}
 	return err
+}
+
+// asked lets a person decide who sees all that the ERP has, late commits too.
+func (s *scene) asked() {
+	s.docs, s.late = append(s.docs, s.late...), nil
+	s.questions++
+	s.intent.Decision = posting.Decision{Again: len(s.docs) == 0}
+	if len(s.docs) > 0 {
+		s.intent.Decision.Adopt = s.docs[0].ID
+	}
 }
 
 // reaped lets the reaper come by, if it was sent.
@@ -394,27 +436,39 @@ func (s *scene) posted() int {
 func TestEveryOrderOfTwoWorkersAndOneMisfortune(t *testing.T) {
 	t.Parallel()
 	for _, corrected := range []bool{false, true} {
-		paths, c := 0, &choices{}
-		for more := true; more; more = c.next() {
-			paths++
-			s, story := play(c, corrected)
-			last := document("a")
-			if corrected {
-				last = document("b")
-			}
-			if s.posted() > 1 {
-				t.Fatalf("two documents are posted: %q", story)
-			}
-			if err := s.recover(last); err != nil && !errors.Is(err, posting.ErrFenced) {
-				t.Fatalf("never posted: %v: %q", err, story)
-			}
-			if s.posted() != 1 || !s.intent.Done() {
-				t.Fatalf("%d documents are posted, state %s: %q", s.posted(), s.intent.State, story)
-			}
-			if err := s.reaped(); err != nil || len(s.docs) != 1 || s.docs[0].ID != s.intent.ERPID {
-				t.Fatalf("%d documents are left after the reaper: %v: %q", len(s.docs), err, story)
-			}
-		}
-		t.Logf("corrected %t: %d orders", corrected, paths)
+		explore(t, corrected, false)
+		explore(t, corrected, true)
 	}
+}
+
+// explore follows every path. Without drafts a person is asked where the search
+// cannot tell.
+func explore(t *testing.T, corrected, direct bool) {
+	t.Helper()
+	paths, questions, c := 0, 0, &choices{}
+	for more := true; more; more = c.next() {
+		paths++
+		s, story := play(c, corrected, direct)
+		last := document("a")
+		if corrected {
+			last = document("b")
+		}
+		if s.posted() > 1 {
+			t.Fatalf("two documents are posted: %q", story)
+		}
+		if err := s.recover(last); err != nil && !errors.Is(err, posting.ErrFenced) {
+			t.Fatalf("never posted: %v: %q", err, story)
+		}
+		if s.posted() != 1 || !s.intent.Done() {
+			t.Fatalf("%d documents are posted, state %s: %q", s.posted(), s.intent.State, story)
+		}
+		if err := s.reaped(); err != nil || len(s.docs) != 1 || s.docs[0].ID != s.intent.ERPID {
+			t.Fatalf("%d documents are left after the reaper: %v: %q", len(s.docs), err, story)
+		}
+		questions += s.questions
+	}
+	if (questions > 0) != direct {
+		t.Errorf("corrected %t, direct %t: a person was asked %d times", corrected, direct, questions)
+	}
+	t.Logf("corrected %t, direct %t: %d orders, a person was asked %d times", corrected, direct, paths, questions)
 }

@@ -7,12 +7,10 @@ package posting
 import (
 	"context"
 	"errors"
-	"fmt"
-	"slices"
+	"strconv"
 	"time"
 
 	"meshline/sync/canon"
-	"meshline/sync/fault"
 )
 
 // State is how far a posting got.
@@ -20,7 +18,8 @@ type State string
 
 const (
 	Planned   State = "planned"
-	Drafted   State = "drafted" // the ERP's id is pinned
+	Drafted   State = "drafted"  // the ERP's id is pinned
+	InDoubt   State = "in_doubt" // what became of the call is a person's to say
 	Posted    State = "posted"
 	Confirmed State = "confirmed" // the CRM knows about it
 	Rejected  State = "rejected"
@@ -37,11 +36,42 @@ type Posting struct {
 	ERPNumber    string
 	ERPLink      string
 	PostedAt     *time.Time
-	Fresh        bool // planned by this very claim
+	SignedAt     *time.Time // when the contract was signed, for an invoice
+	Fresh        bool       // planned by this very claim
+	Told         string     // the status that the CRM knows
+	Deviation    string     // how the posted document departs from the intent
+	Decision     Decision   // what a person said while it was in doubt
 }
+
+// Decision is what a person said about a document in doubt: it exists, under
+// this id or number, or it does not and is sent again. Both empty: nobody said
+// anything yet.
+type Decision struct {
+	Adopt string `json:"adopt,omitempty"`
+	Again bool   `json:"again,omitempty"`
+}
+
+// Mode is how far documents are brought.
+type Mode string
+
+// The modes of a business unit.
+const (
+	ModeOff   Mode = "off"   // nothing is written to the ERP
+	ModeDraft Mode = "draft" // a person posts the draft in the ERP
+	ModePost  Mode = "post"
+)
 
 // Done reports whether the document stands in the ERP.
 func (p Posting) Done() bool { return p.State == Posted || p.State == Confirmed }
+
+// HoursToBill returns the time from signature to posting, in hours with one
+// decimal; false where one of the two is not known.
+func (p Posting) HoursToBill() (string, bool) {
+	if p.SignedAt == nil || p.PostedAt == nil {
+		return "", false
+	}
+	return strconv.FormatFloat(max(0, p.PostedAt.Sub(*p.SignedAt).Hours()), 'f', 1, 64), true
+}
 
 // ErrFenced says that a newer worker has taken over: stop, write nothing.
 var ErrFenced = errors.New("a newer worker has taken over")
@@ -53,6 +83,8 @@ type Claim struct {
 	Until  time.Time // the lease: no call may start or last beyond it
 	Actor  string
 	Trace  string
+	// SignedAt is when the contract was signed; nil for what is no contract.
+	SignedAt *time.Time
 }
 
 // Store keeps postings. Each write returns ErrFenced when the claim is old.
@@ -63,13 +95,16 @@ type Store interface {
 	Resend(ctx context.Context, c Claim, doc canon.Document, deadline time.Time) error
 	// Pin compares and sets the ERP's id of the draft; "" takes it back.
 	Pin(ctx context.Context, c Claim, key, erpID string) error
-	// MarkPosted finishes: state, id mapping and audit in one transaction.
-	MarkPosted(ctx context.Context, c Claim, doc canon.Document, erp canon.ERPDocument) (Posting, error)
+	// MarkPosted finishes: state, id mapping and audit in one transaction. A
+	// deviation says how what was posted departs from doc.
+	MarkPosted(ctx context.Context, c Claim, doc canon.Document, erp canon.ERPDocument, deviation string) (Posting, error)
+	// Doubt leaves the document to a person.
+	Doubt(ctx context.Context, c Claim, key string) error
 	// Drop notes that nothing was sent, or that the ERP refused it.
 	Drop(ctx context.Context, c Claim, key string, rejected bool) error
 }
 
-// Target is an ERP. Its errors are classified: fault.Unknown for a write whose
+// Target is an ERP with drafts. Its errors are classified: fault.Unknown for a write whose
 // outcome is not known, fault.Transient for one that surely did not happen,
 // fault.Rejected for a refusal.
 type Target interface {
@@ -83,189 +118,16 @@ type Target interface {
 	Discard(ctx context.Context, kind canon.DocumentKind, id string) error
 }
 
-// Poster runs the protocol.
-type Poster struct {
-	Store  Store
-	Target Target
-	Clock  func() time.Time
-	// CallTimeout bounds one call to the ERP.
-	CallTimeout time.Duration
-	// Quarantine is how long after the send deadline a lost write may still
-	// be committed or be invisible to a search.
-	Quarantine time.Duration
+// Direct is an ERP without drafts: what is made stands in the books. Its errors
+// are classified as a Target's are.
+type Direct interface {
+	Find(ctx context.Context, doc canon.Document) ([]canon.ERPDocument, error)
+	// Create makes doc and returns it as it was posted.
+	Create(ctx context.Context, doc canon.Document) (canon.ERPDocument, error)
 }
 
-// Run brings doc to posted, or says why not. A posting that was done before is
-// returned as it is, whatever doc says now.
-func (p *Poster) Run(ctx context.Context, c Claim, doc canon.Document) (Posting, error) {
-	deadline, err := p.sendDeadline(c)
-	if err != nil {
-		return Posting{}, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, c.Until.Sub(p.Clock()))
-	defer cancel()
-	posting, err := p.Store.Claim(ctx, c, doc, deadline)
-	if err != nil || posting.Done() {
-		return posting, err
-	}
-	id, err := p.pinned(ctx, c, doc, posting)
-	if err != nil {
-		return posting, err
-	}
-	return p.post(ctx, c, doc, id)
-}
-
-// Adopt takes a document that stands in the ERP already for doc; nothing is
-// sent.
-func (p *Poster) Adopt(ctx context.Context, c Claim, doc canon.Document, erp canon.ERPDocument) (Posting, error) {
-	posting, err := p.Store.Claim(ctx, c, doc, p.Clock())
-	if err != nil || posting.Done() {
-		return posting, err
-	}
-	return p.Store.MarkPosted(ctx, c, doc, erp)
-}
-
-// sendDeadline is when the draft call must be over; it must fit into the lease.
-func (p *Poster) sendDeadline(c Claim) (time.Time, error) {
-	deadline := p.Clock().Add(p.CallTimeout)
-	if deadline.After(c.Until) {
-		return deadline, fault.New(fault.Transient, "posting", "The worker's time is too short for a call.")
-	}
-	return deadline, nil
-}
-
-// pinned returns the id of the one draft that may be posted.
-func (p *Poster) pinned(ctx context.Context, c Claim, doc canon.Document, posting Posting) (string, error) {
-	switch {
-	case posting.Fresh:
-		return p.draft(ctx, c, doc)
-	case posting.State == Drafted:
-		return p.repin(ctx, c, doc, posting)
-	case posting.SendDeadline != nil:
-		return p.recover(ctx, c, doc, posting)
-	default:
-		return p.resend(ctx, c, doc)
-	}
-}
-
-// repin keeps a pinned draft, unless the record was corrected meanwhile.
-func (p *Poster) repin(ctx context.Context, c Claim, doc canon.Document, posting Posting) (string, error) {
-	hash, err := doc.Hash()
-	if err != nil {
-		return "", err
-	}
-	if hash == posting.Hash {
-		return posting.ERPID, nil
-	}
-	found, err := p.Target.Find(ctx, doc)
-	if err != nil {
-		return "", err
-	}
-	for _, erp := range found {
-		if erp.ID == posting.ERPID && erp.State == canon.ERPPosted {
-			return posting.ERPID, nil
-		}
-	}
-	return p.discardAndResend(ctx, c, doc, posting.ERPID)
-}
-
-func (p *Poster) discardAndResend(ctx context.Context, c Claim, doc canon.Document, id string) (string, error) {
-	if err := p.Target.Discard(ctx, doc.Kind, id); err != nil {
-		return "", err
-	}
-	return p.resend(ctx, c, doc)
-}
-
-// recover finds out what became of a draft call without an answer.
-func (p *Poster) recover(ctx context.Context, c Claim, doc canon.Document, posting Posting) (string, error) {
-	if wait := posting.SendDeadline.Add(p.Quarantine).Sub(p.Clock()); wait > 0 {
-		return "", &fault.Error{
-			Class: fault.Transient, Op: "posting: quarantine", RetryAfter: wait,
-			Message: "The ERP did not answer. Its outcome is looked up before anything is sent again.",
-		}
-	}
-	found, err := p.Target.Find(ctx, doc)
-	if err != nil {
-		return "", err
-	}
-	adopted := choose(found)
-	for _, erp := range found {
-		if erp.ID == adopted || erp.State != canon.ERPDraft {
-			continue
-		}
-		if err := p.Target.Discard(ctx, doc.Kind, erp.ID); err != nil {
-			return "", err
-		}
-	}
-	if adopted == "" {
-		return p.resend(ctx, c, doc)
-	}
-	return adopted, p.Store.Pin(ctx, c, doc.Key, adopted)
-}
-
-// choose prefers a posted document, then a draft that equals the intent, then
-// a cancelled one: what a person in the ERP ended is not made again behind
-// their back.
-func choose(found []canon.ERPDocument) string {
-	wanted := []func(canon.ERPDocument) bool{
-		func(erp canon.ERPDocument) bool { return erp.State == canon.ERPPosted },
-		func(erp canon.ERPDocument) bool { return erp.State == canon.ERPDraft && erp.Matches },
-		func(erp canon.ERPDocument) bool { return erp.State == canon.ERPCancelled },
-	}
-	for _, want := range wanted {
-		if i := slices.IndexFunc(found, want); i >= 0 {
-			return found[i].ID
-		}
-	}
-	return ""
-}
-
-func (p *Poster) resend(ctx context.Context, c Claim, doc canon.Document) (string, error) {
-	deadline, err := p.sendDeadline(c)
-	if err != nil {
-		return "", err
-	}
-	if err := p.Store.Resend(ctx, c, doc, deadline); err != nil {
-		return "", err
-	}
-	return p.draft(ctx, c, doc)
-}
-
-// draft makes the one call that could make two of one; its intent is committed.
-func (p *Poster) draft(ctx context.Context, c Claim, doc canon.Document) (string, error) {
-	callCtx, cancel := context.WithTimeout(ctx, p.CallTimeout)
-	defer cancel()
-	id, err := p.Target.Draft(callCtx, doc)
-	if err != nil {
-		return "", p.dropped(ctx, c, doc.Key, err)
-	}
-	return id, p.Store.Pin(ctx, c, doc.Key, id)
-}
-
-// dropped notes a call that surely had no effect, so that the next attempt need
-// not wait for the quarantine.
-func (p *Poster) dropped(ctx context.Context, c Claim, key string, err error) error {
-	switch fault.ClassOf(err) {
-	case fault.Transient, fault.Denied:
-		return errors.Join(err, p.Store.Drop(ctx, c, key, false))
-	case fault.Rejected:
-		return errors.Join(err, p.Store.Drop(ctx, c, key, true))
-	default:
-		return err
-	}
-}
-
-func (p *Poster) post(ctx context.Context, c Claim, doc canon.Document, id string) (Posting, error) {
-	callCtx, cancel := context.WithTimeout(ctx, p.CallTimeout)
-	defer cancel()
-	erp, err := p.Target.Post(callCtx, doc, id)
-	switch {
-	case fault.Is(err, fault.NotFound):
-		return Posting{}, errors.Join(
-			fault.Wrap(fault.Transient, "posting: post", "The draft was deleted in the ERP; it is made again.", err),
-			p.Store.Pin(ctx, c, doc.Key, ""))
-	case err != nil:
-		return Posting{}, fmt.Errorf("post %s: %w", doc.Key, err)
-	}
-	return p.Store.MarkPosted(ctx, c, doc, erp)
+// Numbered is an ERP that finds a document by the number that a person reads off
+// it, compared with doc.
+type Numbered interface {
+	ByNumber(ctx context.Context, doc canon.Document, number string) ([]canon.ERPDocument, error)
 }

@@ -176,12 +176,20 @@ func (s *intents) Pin(_ context.Context, c posting.Claim, _, erpID string) error
 	return nil
 }
 
-func (s *intents) MarkPosted(_ context.Context, c posting.Claim, _ canon.Document, erp canon.ERPDocument) (posting.Posting, error) {
+func (s *intents) MarkPosted(_ context.Context, c posting.Claim, _ canon.Document, erp canon.ERPDocument, _ string) (posting.Posting, error) {
 	if err := s.guard(c); err != nil {
 		return posting.Posting{}, err
 	}
 	s.p.State, s.p.ERPID, s.p.ERPNumber = posting.Posted, erp.ID, erp.Number
 	return *s.p, nil
+}
+
+func (s *intents) Doubt(_ context.Context, c posting.Claim, _ string) error {
+	if err := s.guard(c); err != nil {
+		return err
+	}
+	s.p.State, s.p.Decision = posting.InDoubt, posting.Decision{}
+	return nil
 }
 
 func (s *intents) Drop(_ context.Context, c posting.Claim, _ string, rejected bool) error {
@@ -218,7 +226,7 @@ func TestNeverTwo(t *testing.T) {
 				title++
 			}
 			claim := posting.Claim{ItemID: 1, Fence: fence, Until: now.Add(time.Minute)}
-			done, err := poster.Run(context.Background(), claim, document(fmt.Sprint(title)))
+			done, err := poster.Run(context.Background(), claim, document(fmt.Sprint(title)), posting.ModePost)
 			posted := slices.DeleteFunc(slices.Clone(erp.docs), func(e *entry) bool { return e.State != canon.ERPPosted })
 			if len(posted) > 1 {
 				t.Fatalf("%d documents are posted", len(posted))
@@ -254,7 +262,7 @@ func TestZombieWritesNothing(t *testing.T) {
 	crash := false
 	store := &intents{crash: &crash, fence: 2}
 	poster := &posting.Poster{Store: store, Target: &books{now: &now}, Clock: func() time.Time { return now }, CallTimeout: callTimeout}
-	_, err := poster.Run(t.Context(), posting.Claim{Fence: 1, Until: now.Add(time.Minute)}, document("a"))
+	_, err := poster.Run(t.Context(), posting.Claim{Fence: 1, Until: now.Add(time.Minute)}, document("a"), posting.ModePost)
 	if !errors.Is(err, posting.ErrFenced) || store.p != nil {
 		t.Errorf("got %v, %+v", err, store.p)
 	}
@@ -266,7 +274,7 @@ func TestShortLeaseSendsNothing(t *testing.T) {
 	crash := false
 	store := &intents{crash: &crash}
 	poster := &posting.Poster{Store: store, Target: &books{now: &now}, Clock: func() time.Time { return now }, CallTimeout: callTimeout}
-	_, err := poster.Run(t.Context(), posting.Claim{Fence: 1, Until: now.Add(time.Second)}, document("a"))
+	_, err := poster.Run(t.Context(), posting.Claim{Fence: 1, Until: now.Add(time.Second)}, document("a"), posting.ModePost)
 	if !fault.Is(err, fault.Transient) || store.p != nil {
 		t.Errorf("got %v, %+v", err, store.p)
 	}

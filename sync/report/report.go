@@ -42,6 +42,8 @@ type Status struct {
 	Trouble []Trouble `json:"trouble"`
 	// Earlier counts the contracts that were signed before billing starts.
 	Earlier int `json:"earlier"`
+	// Drafts wait in the ERP for a person to post them.
+	Drafts []Sum `json:"drafts"`
 }
 
 // Sum is a number of documents and their money in one currency.

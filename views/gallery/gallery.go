@@ -85,6 +85,20 @@ func conflict(e *exception.Exception) {
 	e.ERPLink = "https://erp.example/invoice/1"
 }
 
+// inDoubt is a document that may or may not stand in the ERP.
+func inDoubt(e *exception.Exception) {
+	sent := now.Add(-10 * time.Minute)
+	e.Kind, e.Team, e.Problems = exception.InDoubt, "finance", nil
+	e.Reason = "The ERP shows more than one document for this record, or one that is not posted."
+	e.Doubt = &exception.Doubt{
+		Sent: "Invoice Spring campaign of 10,780.00 EUR, dated 2026-11-20, lines: 2", Key: "hubspot:deal:9000000006:invoice", SentBy: &sent,
+		Found: []exception.Shown{
+			{ID: "71", Number: "INV-000071", State: canon.ERPPosted, Total: euros("10780"), Link: "https://erp.example/71", Equal: true},
+			{ID: "72", Number: "INV-000072", State: canon.ERPPosted, Total: euros("9000"), Link: "https://erp.example/72"},
+		},
+	}
+}
+
 // crowded has more of everything than fits.
 func crowded(e *exception.Exception) {
 	e.Title, e.Customer = strings.Repeat("Very long title ", 40), strings.Repeat("Very long customer ", 40)
@@ -122,6 +136,15 @@ func cards() []Entry {
 			conflict(e)
 			e.Kind, e.Reason, e.Amount, e.Customer = exception.Latency, "Tried 12 times without success. The ledger did not answer.", canon.Money{}, ""
 		})},
+		{"card/in doubt, nothing found", card(func(e *exception.Exception) {
+			inDoubt(e)
+			e.Doubt.Found = nil
+		})},
+		{"card/in doubt", card(inDoubt)},
+		{"card/in doubt, decided", card(func(e *exception.Exception) {
+			inDoubt(e)
+			acted(e, exception.Replaying)
+		})},
 		{"card/crowded", card(crowded)},
 	}
 }
@@ -149,6 +172,11 @@ func forms() []Entry {
 		{"fix form/next problem", views.Progress(open())},
 		{"fix form/not fixable any more", views.Progress(with(conflict))},
 		{"waive form", views.WaiveForm(open())},
+		{"adopt form", views.AdoptForm(with(inDoubt))},
+		{"adopt form/nothing found", views.AdoptForm(with(func(e *exception.Exception) {
+			inDoubt(e)
+			e.Doubt.Found = nil
+		}))},
 		{"details/open", views.Details(open(), roles, history, now)},
 		{"details/crowded", views.Details(with(crowded), roles, long, now)},
 		{"notice", views.Notice("Not saved", "<@U02KIM> was first.")},
@@ -165,7 +193,7 @@ func held() []report.Held {
 func others() []Entry {
 	since := now.Add(-3 * time.Minute)
 	busy := report.Status{
-		At: now, Earlier: 212, Flow: report.Flow{Flowing: 4, Waiting: 2, Retrying: 1, Oldest: &since}, Held: held(),
+		At: now, Earlier: 212, Drafts: []report.Sum{{Documents: 3, Amount: euros("12000")}}, Flow: report.Flow{Flowing: 4, Waiting: 2, Retrying: 1, Oldest: &since}, Held: held(),
 		Trouble: []report.Trouble{{Ref: canon.Ref{Type: canon.TypeLineItem, ID: "9"}, Attempts: 3, Next: now.Add(time.Minute), Since: since, Why: "HubSpot is busy (429)."}},
 	}
 	digest := report.Digest{

@@ -122,6 +122,39 @@ func (q *Queries) DocumentsByKey(ctx context.Context, db DBTX, businessKey strin
 	return items, nil
 }
 
+const documentsByNumber = `-- name: DocumentsByNumber :many
+select id, business_key, kind, state, number, document, created_at, posted_at from documents where number = $1 and number <> ''
+`
+
+func (q *Queries) DocumentsByNumber(ctx context.Context, db DBTX, number string) ([]Document, error) {
+	rows, err := db.Query(ctx, documentsByNumber, number)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Document
+	for rows.Next() {
+		var i Document
+		if err := rows.Scan(
+			&i.ID,
+			&i.BusinessKey,
+			&i.Kind,
+			&i.State,
+			&i.Number,
+			&i.Document,
+			&i.CreatedAt,
+			&i.PostedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listDocuments = `-- name: ListDocuments :many
 select id, business_key, kind, state, number, document, created_at, posted_at from documents where kind = $1 order by id desc limit $2
 `

@@ -413,10 +413,10 @@ func (q *Queries) RetryItem(ctx context.Context, db DBTX, arg RetryItemParams) (
 }
 
 const saveRecord = `-- name: SaveRecord :exec
-insert into records (item_id, company_id, title, snapshot, signed, earlier, signed_seen_at, amount, currency, read_at)
-values ($1, $2, $3, $4, $5, $6, case when $5 then $7::timestamptz end, $8, $9, $7::timestamptz)
+insert into records (item_id, company_id, unit, title, snapshot, signed, earlier, signed_seen_at, amount, currency, read_at)
+values ($1, $2, $3, $4, $5, $6, $7, case when $6 then $8::timestamptz end, $9, $10, $8::timestamptz)
 on conflict (item_id) do update set
-    company_id = excluded.company_id, title = excluded.title, snapshot = excluded.snapshot, signed = excluded.signed, earlier = excluded.earlier,
+    company_id = excluded.company_id, unit = excluded.unit, title = excluded.title, snapshot = excluded.snapshot, signed = excluded.signed, earlier = excluded.earlier,
     signed_seen_at = coalesce(records.signed_seen_at, excluded.signed_seen_at),
     amount = excluded.amount, currency = excluded.currency, read_at = excluded.read_at
 `
@@ -424,6 +424,7 @@ on conflict (item_id) do update set
 type SaveRecordParams struct {
 	ItemID    int64
 	CompanyID string
+	Unit      string
 	Title     string
 	Snapshot  []byte
 	Signed    bool
@@ -437,6 +438,7 @@ func (q *Queries) SaveRecord(ctx context.Context, db DBTX, arg SaveRecordParams)
 	_, err := db.Exec(ctx, saveRecord,
 		arg.ItemID,
 		arg.CompanyID,
+		arg.Unit,
 		arg.Title,
 		arg.Snapshot,
 		arg.Signed,

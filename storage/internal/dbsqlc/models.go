@@ -148,6 +148,10 @@ type Posting struct {
 	PostedAt     *time.Time
 	ConfirmedAt  *time.Time
 	Suspect      bool
+	Told         string
+	Deviation    string
+	Decision     []byte
+	SignedAt     *time.Time
 }
 
 type Record struct {
@@ -161,6 +165,7 @@ type Record struct {
 	Currency     string
 	ReadAt       time.Time
 	Earlier      bool
+	Unit         string
 }
 
 type Tick struct {

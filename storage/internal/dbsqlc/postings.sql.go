@@ -14,13 +14,13 @@ import (
 
 const claimPosting = `-- name: ClaimPosting :one
 insert into postings (business_key, item_id, kind, state, fence, payload, payload_hash, amount, currency,
-    send_deadline, created_at)
+    send_deadline, created_at, signed_at)
 values ($1, $2, $3, 'planned', $4, $5, $6, $7, $8,
-    $9::timestamptz, $10::timestamptz)
-on conflict (business_key) do update set fence = excluded.fence,
+    $9::timestamptz, $10::timestamptz, $11::timestamptz)
+on conflict (business_key) do update set fence = excluded.fence, signed_at = coalesce(excluded.signed_at, postings.signed_at),
     suspect = postings.suspect or (postings.state = 'planned' and postings.send_deadline is not null)
 where postings.fence <= excluded.fence
-returning business_key, item_id, kind, state, fence, payload, payload_hash, amount, currency, send_deadline, erp_id, erp_number, erp_link, created_at, posted_at, confirmed_at, suspect, (xmax = 0)::boolean as fresh
+returning business_key, item_id, kind, state, fence, payload, payload_hash, amount, currency, send_deadline, erp_id, erp_number, erp_link, created_at, posted_at, confirmed_at, suspect, told, deviation, decision, signed_at, (xmax = 0)::boolean as fresh
 `
 
 type ClaimPostingParams struct {
@@ -34,6 +34,7 @@ type ClaimPostingParams struct {
 	Currency     string
 	SendDeadline time.Time
 	Now          time.Time
+	SignedAt     *time.Time
 }
 
 type ClaimPostingRow struct {
@@ -54,6 +55,10 @@ type ClaimPostingRow struct {
 	PostedAt     *time.Time
 	ConfirmedAt  *time.Time
 	Suspect      bool
+	Told         string
+	Deviation    string
+	Decision     []byte
+	SignedAt     *time.Time
 	Fresh        bool
 }
 
@@ -72,6 +77,7 @@ func (q *Queries) ClaimPosting(ctx context.Context, db DBTX, arg ClaimPostingPar
 		arg.Currency,
 		arg.SendDeadline,
 		arg.Now,
+		arg.SignedAt,
 	)
 	var i ClaimPostingRow
 	err := row.Scan(
@@ -92,6 +98,10 @@ func (q *Queries) ClaimPosting(ctx context.Context, db DBTX, arg ClaimPostingPar
 		&i.PostedAt,
 		&i.ConfirmedAt,
 		&i.Suspect,
+		&i.Told,
+		&i.Deviation,
+		&i.Decision,
+		&i.SignedAt,
 		&i.Fresh,
 	)
 	return i, err
@@ -116,25 +126,95 @@ func (q *Queries) ClearSend(ctx context.Context, db DBTX, arg ClearSendParams) (
 }
 
 const confirmPosting = `-- name: ConfirmPosting :execrows
-update postings set state = 'confirmed', confirmed_at = $1::timestamptz
-where business_key = $2 and state = 'posted'
+update postings set told = $1, state = case when state = 'posted' then 'confirmed' else state end,
+    confirmed_at = case when state = 'posted' then $2::timestamptz else confirmed_at end
+where business_key = $3 and state in ('drafted', 'posted') and told <> $1
 `
 
 type ConfirmPostingParams struct {
+	Told        string
 	Now         time.Time
 	BusinessKey string
 }
 
+// The CRM now shows @told. What is posted is confirmed by it.
 func (q *Queries) ConfirmPosting(ctx context.Context, db DBTX, arg ConfirmPostingParams) (int64, error) {
-	result, err := db.Exec(ctx, confirmPosting, arg.Now, arg.BusinessKey)
+	result, err := db.Exec(ctx, confirmPosting, arg.Told, arg.Now, arg.BusinessKey)
 	if err != nil {
 		return 0, err
 	}
 	return result.RowsAffected(), nil
 }
 
+const decidePosting = `-- name: DecidePosting :execrows
+update postings set decision = $1 where item_id = $2 and state = 'in_doubt'
+`
+
+type DecidePostingParams struct {
+	Decision []byte
+	ItemID   int64
+}
+
+// What a person said about the document of an item that is in doubt.
+func (q *Queries) DecidePosting(ctx context.Context, db DBTX, arg DecidePostingParams) (int64, error) {
+	result, err := db.Exec(ctx, decidePosting, arg.Decision, arg.ItemID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const doubtPosting = `-- name: DoubtPosting :execrows
+update postings set state = 'in_doubt', decision = '{}'
+where business_key = $1 and fence = $2 and state = 'planned'
+`
+
+type DoubtPostingParams struct {
+	BusinessKey string
+	Fence       int64
+}
+
+func (q *Queries) DoubtPosting(ctx context.Context, db DBTX, arg DoubtPostingParams) (int64, error) {
+	result, err := db.Exec(ctx, doubtPosting, arg.BusinessKey, arg.Fence)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const draftsWaiting = `-- name: DraftsWaiting :many
+select currency, count(*) as documents, sum(amount)::numeric as amount
+from postings where state = 'drafted' and told <> '' group by currency order by currency
+`
+
+type DraftsWaitingRow struct {
+	Currency  string
+	Documents int64
+	Amount    decimal.Decimal
+}
+
+func (q *Queries) DraftsWaiting(ctx context.Context, db DBTX) ([]DraftsWaitingRow, error) {
+	rows, err := db.Query(ctx, draftsWaiting)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DraftsWaitingRow
+	for rows.Next() {
+		var i DraftsWaitingRow
+		if err := rows.Scan(&i.Currency, &i.Documents, &i.Amount); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const getPosting = `-- name: GetPosting :one
-select business_key, item_id, kind, state, fence, payload, payload_hash, amount, currency, send_deadline, erp_id, erp_number, erp_link, created_at, posted_at, confirmed_at, suspect from postings where business_key = $1
+select business_key, item_id, kind, state, fence, payload, payload_hash, amount, currency, send_deadline, erp_id, erp_number, erp_link, created_at, posted_at, confirmed_at, suspect, told, deviation, decision, signed_at from postings where business_key = $1
 `
 
 func (q *Queries) GetPosting(ctx context.Context, db DBTX, businessKey string) (Posting, error) {
@@ -158,19 +238,24 @@ func (q *Queries) GetPosting(ctx context.Context, db DBTX, businessKey string) (
 		&i.PostedAt,
 		&i.ConfirmedAt,
 		&i.Suspect,
+		&i.Told,
+		&i.Deviation,
+		&i.Decision,
+		&i.SignedAt,
 	)
 	return i, err
 }
 
 const markPosted = `-- name: MarkPosted :execrows
 with posted as (
-    update postings q set state = 'posted', erp_id = $2, erp_number = $3, erp_link = $4, posted_at = $1::timestamptz
-    where q.business_key = $5 and q.fence = $6 and q.state in ('planned', 'drafted')
+    update postings q set state = 'posted', erp_id = $2, erp_number = $3, erp_link = $4, posted_at = $1::timestamptz,
+        deviation = $5, decision = '{}'
+    where q.business_key = $6 and q.fence = $7 and q.state in ('planned', 'drafted', 'in_doubt')
     returning q.business_key, q.fence, q.suspect, q.item_id, q.kind, q.erp_id, q.erp_number
 ), reap as (
     insert into outbox (topic, dedupe_key, payload, created_at, due_at)
-    select $7::text, $7::text || ':' || p.business_key || ':' || p.fence, jsonb_build_object('key', p.business_key),
-        $1::timestamptz, $8::timestamptz
+    select $8::text, $8::text || ':' || p.business_key || ':' || p.fence, jsonb_build_object('key', p.business_key),
+        $1::timestamptz, $9::timestamptz
     from posted p where p.suspect
     on conflict (dedupe_key) do nothing
 )
@@ -184,6 +269,7 @@ type MarkPostedParams struct {
 	ErpID       string
 	ErpNumber   string
 	ErpLink     string
+	Deviation   string
 	BusinessKey string
 	Fence       int64
 	ReapTopic   string
@@ -197,6 +283,7 @@ func (q *Queries) MarkPosted(ctx context.Context, db DBTX, arg MarkPostedParams)
 		arg.ErpID,
 		arg.ErpNumber,
 		arg.ErpLink,
+		arg.Deviation,
 		arg.BusinessKey,
 		arg.Fence,
 		arg.ReapTopic,
@@ -225,6 +312,45 @@ func (q *Queries) PinPosting(ctx context.Context, db DBTX, arg PinPostingParams)
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const raiseDrafted = `-- name: RaiseDrafted :many
+update items i set wanted = i.wanted + 1, due_at = $1::timestamptz, first_due_at = $1::timestamptz
+where i.id in (
+    select p.item_id from postings p join items d on d.id = p.item_id
+    where p.state = 'drafted' and p.told <> '' and d.wanted = d.done
+        and not exists (select from exceptions e where e.item_id = p.item_id and e.state in ('open', 'fixing', 'replaying'))
+    order by p.item_id
+    for update of d skip locked
+)
+returning i.id as item_id, i.generation
+`
+
+type RaiseDraftedRow struct {
+	ItemID     int64
+	Generation int64
+}
+
+// Drafts that wait for a person in the ERP get a look at what became of them.
+// Whoever is held or worked on has one anyway.
+func (q *Queries) RaiseDrafted(ctx context.Context, db DBTX, now time.Time) ([]RaiseDraftedRow, error) {
+	rows, err := db.Query(ctx, raiseDrafted, now)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RaiseDraftedRow
+	for rows.Next() {
+		var i RaiseDraftedRow
+		if err := rows.Scan(&i.ItemID, &i.Generation); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const reapWaived = `-- name: ReapWaived :exec
@@ -274,8 +400,8 @@ func (q *Queries) RejectPosting(ctx context.Context, db DBTX, arg RejectPostingP
 
 const resendPosting = `-- name: ResendPosting :execrows
 update postings set state = 'planned', erp_id = '', payload = $1, payload_hash = $2,
-    amount = $3, currency = $4, send_deadline = $5::timestamptz
-where business_key = $6 and fence = $7 and state in ('planned', 'drafted', 'rejected')
+    amount = $3, currency = $4, send_deadline = $5::timestamptz, decision = '{}', told = ''
+where business_key = $6 and fence = $7 and state in ('planned', 'drafted', 'rejected', 'in_doubt')
 `
 
 type ResendPostingParams struct {

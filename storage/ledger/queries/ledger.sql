@@ -6,6 +6,9 @@ returning *;
 -- name: DocumentsByKey :many
 select * from documents where business_key = @business_key order by id;
 
+-- name: DocumentsByNumber :many
+select * from documents where number = @number and number <> '';
+
 -- name: LockDocument :one
 select * from documents where id = @id for update;
 

@@ -117,7 +117,7 @@ func (s *Sim) updateOne(w http.ResponseWriter, r *http.Request) {
 var known = map[string]string{
 	Companies: " name billing_email country_code tax_number erp_customer_code domain ",
 	Deals: " dealname billing_code deal_currency_code amount closedate po_number dealstage pipeline " +
-		"erp_invoice_number erp_invoice_link erp_status ",
+		"erp_invoice_number erp_invoice_link erp_status erp_time_to_bill_hours business_unit ",
 	LineItems: " name hs_sku quantity price billing_code amount ",
 }
 
