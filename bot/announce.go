@@ -105,6 +105,25 @@ func (b *Bot) permalink(ctx context.Context, e exception.Exception) string {
 	return address
 }
 
+// Outage tells the sync owner's channel that a system is left alone, or works
+// again.
+func (b *Bot) Outage(ctx context.Context, n work.Notice) error {
+	var outage report.Outage
+	if err := json.Unmarshal(n.Payload, &outage); err != nil {
+		return fmt.Errorf("unreadable outage %d: %w", n.ID, err)
+	}
+	team, known := b.Desk.Roles.Team(b.SyncTeam)
+	if !known || team.Channel == "" {
+		return fault.New(fault.Internal, "outage", "The team "+b.SyncTeam+" has no channel in meshline.yaml.")
+	}
+	change := "began"
+	if outage.EndedAt != nil {
+		change = "ended"
+	}
+	key := fmt.Sprintf("outage:%d:%s", outage.ID, change)
+	return b.show(ctx, key, team.Channel, 0, func() (views.Message, int64, error) { return views.Outage(outage), 0, nil })
+}
+
 // Digest posts a digest in the finance channel.
 func (b *Bot) Digest(ctx context.Context, n work.Notice) error {
 	var digest report.Digest

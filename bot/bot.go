@@ -59,6 +59,7 @@ type Config struct {
 	Reports       Reports
 	History       History
 	Pace          Pace
+	SyncTeam      string // key of the team that hears of outages
 	DigestChannel string
 	Sockets       int           // side by side, so that one may break
 	Lease         time.Duration // of a message, and of an interaction at work

@@ -32,7 +32,7 @@ func (s Queue) Claim(ctx context.Context, wake work.Wake, now time.Time, lease t
 	return pipeline.Item{
 		ID: row.ID, Ref: canon.Ref{Source: row.Source, Type: row.ObjectType, ID: row.ObjectID},
 		Wanted: row.Wanted, Fence: row.Fence, LeaseUntil: row.LeaseUntil,
-		Attempts: int(row.Attempts), Needed: row.Needed, Trace: row.Trace,
+		Attempts: int(row.Attempts), Since: row.FirstDueAt, Needed: row.Needed, Trace: row.Trace,
 	}, err == nil, err
 }
 
@@ -42,6 +42,11 @@ func (s Queue) Retry(ctx context.Context, item pipeline.Item, due time.Time, why
 		ID: item.ID, Fence: item.Fence, DueAt: due, LastError: why,
 	})
 	return fenced(rows, err)
+}
+
+// Postpone is Retry for a run that did not get to try.
+func (s Queue) Postpone(ctx context.Context, item pipeline.Item, due time.Time, why string) error {
+	return fenced(s.queries.PostponeItem(ctx, s.pool, dbsqlc.PostponeItemParams{ID: item.ID, Fence: item.Fence, DueAt: due, LastError: why}))
 }
 
 // fenced turns "no row changed" into the news that a newer worker took over.

@@ -35,6 +35,9 @@ func (s Reports) Status(ctx context.Context, now time.Time) (report.Status, erro
 		return status, fmt.Errorf("count earlier contracts: %w", err)
 	}
 	status.Earlier = int(earlier)
+	if status.Outages, err = Outages(s).Open(ctx); err != nil {
+		return status, fmt.Errorf("list outages: %w", err)
+	}
 	drafts, err := s.queries.DraftsWaiting(ctx, s.pool)
 	if err != nil {
 		return status, fmt.Errorf("count drafts: %w", err)

@@ -20,6 +20,9 @@ func Status(s report.Status, roles exception.Roles) Message {
 	}
 	text := fmt.Sprintf("%d flowing, %d waiting, %d retrying, %d held, %d overdue.", s.Flow.Flowing, s.Flow.Waiting, s.Flow.Retrying, held, overdue)
 	blocks := []slack.Block{header("Meshline status"), section(flowing(s)), section(heldLines(s.Held, roles, s))}
+	for _, o := range s.Outages {
+		blocks = append(blocks, section(fmt.Sprintf(":double_vertical_bar: *%s is paused* for %s: %s", escape(o.System), age(o.BeganAt, s.At), escape(clip(o.Reason, maxHeader)))))
+	}
 	if len(s.Trouble) > 0 {
 		blocks = append(blocks, section(troubleLines(s)))
 	}

@@ -19,6 +19,7 @@ import (
 	"meshline/sync/exception"
 	"meshline/sync/fault"
 	"meshline/sync/posting"
+	"meshline/sync/report"
 	"meshline/sync/work"
 )
 
@@ -80,6 +81,7 @@ var topicQueues = map[string]string{
 	exception.TopicForm:  jobs.QueueSlack,
 	exception.TopicAlert: jobs.QueueSlack,
 	jobs.JobDigest:       jobs.QueueSlack,
+	report.TopicOutage:   jobs.QueueSlack,
 }
 
 func (s *system) work(ctx context.Context, worker *jobs.Worker) error {
@@ -128,6 +130,7 @@ func (s *system) slackWorker() *jobs.Worker {
 	config.Handlers = map[string]jobs.Handle{
 		exception.TopicCard: s.bot.Card, exception.TopicForm: s.bot.Form,
 		exception.TopicAlert: s.bot.Alert, jobs.JobDigest: s.bot.Digest,
+		report.TopicOutage: s.bot.Outage,
 	}
 	return jobs.NewWorker(config)
 }

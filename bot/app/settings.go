@@ -36,6 +36,7 @@ type settings struct {
 	Odoo    odooSettings    `yaml:"odoo"`
 	Ledger  ledgerSettings  `yaml:"ledger"`
 	Retry   retrySettings   `yaml:"retry"`
+	Breaker breakerSettings `yaml:"breaker"`
 	Worker  workerSettings  `yaml:"worker"`
 	// Webhooks are paths for senders that sign in an older way.
 	Webhooks []webhookSettings `yaml:"webhooks"`
@@ -142,12 +143,6 @@ func (w webhookSettings) check(c *checking) {
 	if w.Version == "v2" && w.URL == "" {
 		c.fail("$.webhooks", "a webhook of version v2 needs its public url")
 	}
-}
-
-type retrySettings struct {
-	Attempts int           `yaml:"attempts"`
-	Base     time.Duration `yaml:"base"`
-	Most     time.Duration `yaml:"most"`
 }
 
 type workerSettings struct {
@@ -274,8 +269,9 @@ func (s settings) checkStart(env environment) error {
 
 func (s settings) checkPatience(c *checking) {
 	positive := map[string]time.Duration{
-		"$.hold": s.Hold, "$.retry.base": s.Retry.Base, "$.retry.most": s.Retry.Most,
-		"$.worker.lease": s.Worker.Lease, "$.worker.call_timeout": s.Worker.CallTimeout,
+		"$.hold": s.Hold, "$.retry.base": s.Retry.All.Base, "$.retry.most": s.Retry.All.Most, "$.retry.max_age": s.Retry.All.MaxAge,
+		"$.breaker.pause": s.Breaker.All.Pause,
+		"$.worker.lease":  s.Worker.Lease, "$.worker.call_timeout": s.Worker.CallTimeout,
 	}
 	for path, span := range positive {
 		if span <= 0 {
@@ -285,9 +281,15 @@ func (s settings) checkPatience(c *checking) {
 	if s.Worker.Lease > longestLease || s.Worker.Lease < 2*s.Worker.CallTimeout {
 		c.fail("$.worker.lease", "worker.lease must be at least twice worker.call_timeout and at most %s", longestLease)
 	}
-	if s.Retry.Attempts < 1 || s.Worker.Concurrency < 1 {
+	if s.Retry.All.Attempts < 1 || s.Worker.Concurrency < 1 {
 		c.fail("$.retry.attempts", "retry.attempts and worker.concurrency must be at least 1")
 	}
+	if s.Breaker.All.Failures < 1 {
+		c.fail("$.breaker.failures", "breaker.failures must be at least 1")
+	}
+	checkFaults(c, "$.retry", s.Retry.All)
+	checkFaults(c, "$.retry.crm", s.Retry.CRM)
+	checkFaults(c, "$.retry.erp", s.Retry.ERP)
 }
 
 func (t teamSettings) check(c *checking, path string) {

@@ -119,8 +119,11 @@ func (s *system) openRedis(ctx context.Context) error {
 	return nil
 }
 
-// keyHubSpot is the limiter's key for calls to HubSpot.
-const keyHubSpot = "hubspot"
+// The limiter's keys for calls to HubSpot; searches count apart.
+const (
+	keyHubSpot = "hubspot"
+	keySearch  = "hubspot:search"
+)
 
 // paceOf keeps below each service's documented limit: within one period at most
 // rate + burst calls pass.
@@ -128,6 +131,8 @@ func paceOf(key string) jobs.Pace {
 	switch key {
 	case keyHubSpot:
 		return jobs.Pace{Rate: 174, Burst: 15, Period: 10 * time.Second}
+	case keySearch:
+		return jobs.Pace{Rate: 4, Burst: 1, Period: time.Second}
 	case "slack:update":
 		return jobs.Pace{Rate: 45, Burst: 4, Period: time.Minute}
 	default:
@@ -136,10 +141,10 @@ func paceOf(key string) jobs.Pace {
 }
 
 func (s *system) openAdapters(ctx context.Context) error {
-	var limit wire.Limiter = s.limiter.For(keyHubSpot)
 	const batchWait = 4 * time.Millisecond
 	s.source = hubspot.New(hubspot.Config{
-		URL: s.env.HubSpotURL, Version: s.env.HubSpotVersion, Token: s.env.HubSpotToken, Limit: limit,
+		URL: s.env.HubSpotURL, Version: s.env.HubSpotVersion, Token: s.env.HubSpotToken,
+		Limit: s.limiter.For(keyHubSpot), SearchLimit: s.limiter.For(keySearch), Breaker: s.breaker(hubspot.System, s.settings.Breaker.CRM),
 		LinkFormat: s.settings.CRM.Link, BatchWait: batchWait, CallTimeout: s.settings.Worker.CallTimeout,
 		Properties: map[string][]string{
 			canon.TypeCompany:  datacontract.Customer.Properties(),
@@ -171,11 +176,27 @@ type erp interface {
 func (s *system) erp() erp {
 	timeout := s.settings.Worker.CallTimeout
 	if s.env.OdooURL == "" {
-		return ledger.NewClient(s.env.LedgerURL, s.env.LedgerKey, timeout)
+		return ledger.NewClient(s.env.LedgerURL, s.env.LedgerKey, timeout, s.breaker(ledger.System, s.settings.Breaker.ERP))
 	}
 	return odoo.New(odoo.Config{
 		URL: s.env.OdooURL, Database: s.env.OdooDatabase, Login: s.env.OdooLogin, Key: s.env.OdooKey, Books: s.settings.Odoo.Books,
-		CallTimeout: timeout, Concurrency: s.settings.Odoo.Concurrency, Clock: clock,
+		CallTimeout: timeout, Concurrency: s.settings.Odoo.Concurrency, Clock: clock, Breaker: s.breaker(odoo.System, s.settings.Breaker.ERP),
+	})
+}
+
+// breaker leaves a system alone that does not work; Slack hears of it once.
+func (s *system) breaker(name string, own breakerRule) *wire.Breaker {
+	rule := s.settings.Breaker.with(own)
+	outages := storage.Outages{DB: s.db}
+	return wire.NewBreaker(wire.BreakerConfig{
+		System: name, Failures: rule.Failures, Pause: rule.Pause, Clock: clock,
+		Changed: func(ctx context.Context, paused bool, why string) error {
+			err := outages.Changed(ctx, name, paused, why, clock())
+			if err != nil {
+				s.log.LogAttrs(ctx, slog.LevelError, "outage not noted", slog.String("system", name), slog.String("error", err.Error()))
+			}
+			return err
+		},
 	})
 }
 
@@ -207,7 +228,7 @@ func (s *system) openSlack(ctx context.Context) error {
 	s.bot = bot.New(bot.Config{
 		Client: client, Desk: s.desk, Messages: storage.Messages{DB: s.db}, Interactions: storage.Interactions{DB: s.db},
 		Reports: storage.Reports{DB: s.db}, History: storage.Exceptions{DB: s.db}, Pace: s.limiter,
-		DigestChannel: s.digestTo, Sockets: 2, Lease: s.settings.Worker.Lease, Clock: clock, Log: s.log,
+		SyncTeam: s.settings.Owners.Sync, DigestChannel: s.digestTo, Sockets: 2, Lease: s.settings.Worker.Lease, Clock: clock, Log: s.log,
 	})
 	return nil
 }
@@ -259,12 +280,19 @@ func (s *system) runner() *pipeline.Runner {
 		Poster: s.poster(),
 		Policy: pipeline.Policy{
 			Lease: w.Lease, Hold: s.settings.Hold,
-			RetryBase: s.settings.Retry.Base, RetryMost: s.settings.Retry.Most, MaxAttempts: s.settings.Retry.Attempts,
+			Retry: s.settings.Retry.policy(retryRule{}), Retries: s.retries(),
 			Validation: s.settings.Owners.Validation, Finance: s.settings.Owners.Finance, Sync: s.settings.Owners.Sync,
 			BillingStart: s.settings.Billing.start(),
 			UnitProperty: s.settings.Billing.UnitProperty, Units: s.settings.Billing.Units, Mode: s.settings.Billing.Mode,
 		},
 		Clock: clock, Log: s.log,
+	}
+}
+
+func (s *system) retries() map[string]pipeline.Retry {
+	erp := s.settings.Retry.policy(s.settings.Retry.ERP)
+	return map[string]pipeline.Retry{
+		hubspot.System: s.settings.Retry.policy(s.settings.Retry.CRM), odoo.System: erp, ledger.System: erp,
 	}
 }
 

@@ -15,6 +15,11 @@ returning wanted > done as due, generation;
 update items set lease_until = null, due_at = @due_at, last_error = @last_error
 where id = @id and fence = @fence;
 
+-- name: PostponeItem :execrows
+-- The run did not get to try: it is no attempt.
+update items set lease_until = null, attempts = attempts - 1, due_at = @due_at, last_error = @last_error
+where id = @id and fence = @fence;
+
 -- name: ParkItem :execrows
 -- The item waits for another one; the due time is only the safety net.
 update items set lease_until = null, attempts = attempts - 1, waiting_on = @waiting_on, due_at = @due_at,

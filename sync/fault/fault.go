@@ -42,6 +42,8 @@ type Error struct {
 	Message    string            // a plain sentence
 	Fields     map[string]string // property -> why it was refused, for Invalid
 	RetryAfter time.Duration     // the other side's wish, zero when it had none
+	System     string            // which system it was about, empty for none
+	Limited    bool              // the other side works, and was called too often
 	Err        error
 }
 
@@ -96,6 +98,21 @@ func RetryAfter(err error) time.Duration {
 		return e.RetryAfter
 	}
 	return 0
+}
+
+// System returns the name of the system that err is about, empty for none.
+func System(err error) string {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.System
+	}
+	return ""
+}
+
+// Limited reports whether the other side was called too often.
+func Limited(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Limited
 }
 
 // Fields returns the refused properties of an Invalid error.

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"meshline/sync/fault"
+	"meshline/sync/wire"
 )
 
 // outcome is what one input of a batch came to.
@@ -83,7 +83,7 @@ func (b *batcher[I, O]) collect(mine *batch[I, O]) {
 	err := b.turn(ctx)
 	b.seal(mine)
 	if err != nil {
-		mine.outcomes = failAll[O](len(mine.inputs), fault.Wrap(fault.Transient, "HubSpot", "HubSpot is being called as often as it allows.", err))
+		mine.outcomes = failAll[O](len(mine.inputs), wire.Waited("HubSpot", System, err))
 		return
 	}
 	mine.outcomes = b.run(ctx, mine.inputs)

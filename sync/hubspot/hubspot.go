@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,6 +21,9 @@ import (
 // SourceName is how records of HubSpot name their source.
 const SourceName = "hubspot"
 
+// System is HubSpot's name, for people.
+const System = "HubSpot"
+
 // batchMost is the most inputs that one call takes.
 const batchMost = 100
 
@@ -31,6 +35,9 @@ type Config struct {
 	Token      string
 	Properties map[string][]string
 	Limit      wire.Limiter
+	// SearchLimit is the limit of searches, which count apart.
+	SearchLimit wire.Limiter
+	Breaker     *wire.Breaker
 	// LinkFormat is where a person sees an object, with {type} and {id};
 	// empty for no link.
 	LinkFormat  string
@@ -62,11 +69,14 @@ var objectTypeIDs = map[string]string{
 func New(config Config) *Client {
 	const connections = 16
 	c := &Client{config: config, wire: &wire.Client{
-		System: "HubSpot", Base: config.URL, Token: config.Token,
-		HTTP: wire.NewHTTP(connections, config.CallTimeout), Refusal: refusal,
+		System: System, Base: config.URL, Token: config.Token,
+		HTTP: wire.NewHTTP(connections, config.CallTimeout), Refusal: refusal, Breaker: config.Breaker,
 		// Whoever calls has waited for its turn: a batch is sealed after that.
 		Limit: wire.Unlimited{},
 	}}
+	if limit, able := config.Limit.(wire.Yielding); able {
+		c.wire.Overrun, c.wire.Answered = limit.Pause, heed(limit)
+	}
 	c.objects = map[string]*batcher[string, canon.Record]{}
 	c.writes = map[string]*batcher[update, struct{}]{}
 	for objectType := range objectPaths {
@@ -79,6 +89,15 @@ func New(config Config) *Client {
 	}
 	c.pipelines = &pipelines{load: c.loadPipelines}
 	return c
+}
+
+// heed keeps to the limit that an answer announces.
+func heed(limit wire.Yielding) func(http.Header) {
+	return func(header http.Header) {
+		if most, err := strconv.Atoi(header.Get("X-HubSpot-RateLimit-Max")); err == nil && most > 0 {
+			limit.Announced(most)
+		}
+	}
 }
 
 // Deal returns a deal with its company and its line items, sorted by id.

@@ -2,7 +2,6 @@ package hubspot
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
@@ -79,34 +78,4 @@ func (c *Client) oneByOne(ctx context.Context, path string, updates []update, ha
 		outcomes[i].err = c.wire.Call(ctx, "write", http.MethodPatch, path+"/"+url.PathEscape(u.ID), in, nil)
 	}
 	return outcomes
-}
-
-// errorBody is HubSpot's error; each part is optional.
-type errorBody struct {
-	Message  string `json:"message"`
-	Category string `json:"category"`
-	Errors   []struct {
-		Message string              `json:"message"`
-		Context map[string][]string `json:"context"`
-	} `json:"errors"`
-}
-
-// refusal turns a validation error into fault.Invalid with its properties.
-func refusal(op string, status int, body []byte) *fault.Error {
-	var e errorBody
-	if status != http.StatusBadRequest && status != http.StatusConflict {
-		return nil
-	}
-	// Without a readable body the status alone has to do.
-	_ = json.Unmarshal(body, &e)
-	refused := &fault.Error{
-		Class: fault.Invalid, Op: op, Message: "HubSpot refused the change: " + e.Message,
-		Fields: map[string]string{}, Err: fmt.Errorf("status %d %s", status, e.Category),
-	}
-	for _, part := range e.Errors {
-		for _, property := range part.Context["propertyName"] {
-			refused.Fields[property] = part.Message
-		}
-	}
-	return refused
 }

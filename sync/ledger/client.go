@@ -14,14 +14,17 @@ import (
 	"meshline/sync/wire"
 )
 
+// System is the ledger's name, for people.
+const System = "The ledger"
+
 // Client is the adapter through which documents are written to a ledger.
 type Client struct{ wire *wire.Client }
 
 // NewClient returns a client for the ledger at address.
-func NewClient(address, key string, timeout time.Duration) *Client {
+func NewClient(address, key string, timeout time.Duration, breaker *wire.Breaker) *Client {
 	const connections = 64
 	return &Client{&wire.Client{
-		System: "The ledger", Base: address, Token: key, Limit: wire.Unlimited{},
+		System: System, Breaker: breaker, Base: address, Token: key, Limit: wire.Unlimited{},
 		HTTP: wire.NewHTTP(connections, timeout), Refusal: refusal,
 	}}
 }

@@ -13,7 +13,7 @@ func TestConformance(t *testing.T) {
 	adaptertest.Targets(t, func(t *testing.T) adaptertest.Rig {
 		server, books, client := open(t, "key")
 		return adaptertest.Rig{
-			Target: client, Denied: ledger.NewClient(client.Address(), "wrong", time.Second),
+			Target: client, Denied: ledger.NewClient(client.Address(), "wrong", time.Second, nil),
 			Prefix: "hubspot:", Currency: "EUR", Date: "2026-11-20",
 			LoseReply:   func() { server.Switch(ledger.Switches{LoseReplies: 1}) },
 			Unavailable: func() { server.Switch(ledger.Switches{Unavailable: 1}) },

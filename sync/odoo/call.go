@@ -26,11 +26,20 @@ type protocol interface {
 
 // call makes one call when a slot is free.
 func (c *Client) call(ctx context.Context, what call, out any) error {
-	speaks, err := c.protocol(ctx)
-	if err != nil {
-		return err
+	err := c.inSlot(ctx, func() error {
+		return c.config.Breaker.Do(ctx, func() error {
+			speaks, err := c.protocol(ctx)
+			if err != nil {
+				return err
+			}
+			return speaks.do(ctx, what, out)
+		})
+	})
+	var e *fault.Error
+	if errors.As(err, &e) {
+		e.System = System
 	}
-	return c.inSlot(ctx, func() error { return speaks.do(ctx, what, out) })
+	return err
 }
 
 func (c *Client) inSlot(ctx context.Context, do func() error) error {

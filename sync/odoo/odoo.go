@@ -27,6 +27,7 @@ type Config struct {
 	// CallTimeout bounds one call; Concurrency is how many run side by side.
 	CallTimeout time.Duration
 	Concurrency int
+	Breaker     *wire.Breaker
 	Clock       func() time.Time
 }
 
@@ -69,16 +70,16 @@ func New(config Config) *Client {
 	}
 	c := &Client{
 		config: config, slots: make(chan struct{}, config.Concurrency),
-		json2: &wire.Client{System: system, Base: config.URL, Token: config.Key, Header: header, HTTP: browser, Limit: wire.Unlimited{}, Refusal: json2Refusal},
-		rpc: &wire.Client{System: system, Base: config.URL, HTTP: browser, Limit: wire.Unlimited{},
+		json2: &wire.Client{System: System, Base: config.URL, Token: config.Key, Header: header, HTTP: browser, Limit: wire.Unlimited{}, Refusal: json2Refusal},
+		rpc: &wire.Client{System: System, Base: config.URL, HTTP: browser, Limit: wire.Unlimited{},
 			Refusal: func(op string, status int, _ []byte) *fault.Error { return notSpoken(op, status) }},
 	}
 	c.reference = newReference(config.Clock)
 	return c
 }
 
-// system is Odoo's name, for people.
-const system = "Odoo"
+// System is Odoo's name, for people.
+const System = "Odoo"
 
 // kind is how one kind of document is kept in Odoo.
 type kind interface {

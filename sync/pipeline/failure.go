@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"meshline/sync/exception"
 	"meshline/sync/fault"
@@ -45,11 +44,11 @@ func (r *Runner) failed(ctx context.Context, item Item, err error) (Outcome, err
 	case fault.Invalid, fault.Conflict:
 		finding.Kind, finding.Team = exception.Rejection, r.Policy.Sync
 	default:
-		if item.Attempts < r.Policy.MaxAttempts {
+		if r.retryOf(err).again(item, fault.ClassOf(err), r.Clock()) {
 			return r.retry(ctx, item, err)
 		}
 		finding.Kind, finding.Team = exception.Latency, r.Policy.Sync
-		finding.Reason = fmt.Sprintf("Tried %d times without success. %s", item.Attempts, finding.Reason)
+		finding.Reason = fmt.Sprintf("Tried %s without success. %s", times(item.Attempts), finding.Reason)
 	}
 	return r.held(ctx, item, finding)
 }
@@ -67,24 +66,32 @@ func (r *Runner) finding(item Item, err error) exception.Finding {
 	return finding
 }
 
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
+}
+
 // retry commits the attempt and its due time; the caller's queue uses the same
-// delay.
+// delay. A run that did not get to try is no attempt.
 func (r *Runner) retry(ctx context.Context, item Item, err error) (Outcome, error) {
-	delay := cmp.Or(fault.RetryAfter(err), r.backoff(item.Attempts))
-	if saveErr := r.Queue.Retry(ctx, item, r.Clock().Add(delay), fault.Message(err)); saveErr != nil {
+	delay := cmp.Or(fault.RetryAfter(err), r.retryOf(err).delay(item.Attempts))
+	commit := r.Queue.Retry
+	if fault.Is(err, fault.Paused) {
+		commit = r.Queue.Postpone
+	}
+	if saveErr := commit(ctx, item, r.Clock().Add(delay), fault.Message(err)); saveErr != nil {
 		return Outcome{}, saveErr
 	}
 	return Outcome{Retry: delay, Name: "retry: " + string(fault.ClassOf(err))}, nil
 }
 
-func (r *Runner) backoff(attempts int) time.Duration {
-	delay := r.Policy.RetryBase
-	for range attempts - 1 {
-		if delay *= 2; delay >= r.Policy.RetryMost {
-			return r.Policy.RetryMost
-		}
+func (r *Runner) retryOf(err error) Retry {
+	if own, known := r.Policy.Retries[fault.System(err)]; known {
+		return own
 	}
-	return delay
+	return r.Policy.Retry
 }
 
 // doubtOf gathers what a person needs to decide.

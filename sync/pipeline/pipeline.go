@@ -35,7 +35,8 @@ type Item struct {
 	Wanted     int64 // what this run satisfies
 	Fence      int64
 	LeaseUntil time.Time
-	Attempts   int // this run included
+	Attempts   int       // this run included
+	Since      time.Time // when it became due first
 	Needed     bool
 	Trace      string
 }
@@ -74,6 +75,8 @@ type Queue interface {
 	Claim(ctx context.Context, wake work.Wake, now time.Time, lease time.Duration) (Item, bool, error)
 	Finish(ctx context.Context, item Item, result Result, now time.Time) ([]work.Wake, error)
 	Retry(ctx context.Context, item Item, due time.Time, why string) error
+	// Postpone is Retry for a run that did not get to try.
+	Postpone(ctx context.Context, item Item, due time.Time, why string) error
 	// Park lets the item wait for another one, which is raised.
 	Park(ctx context.Context, item Item, on canon.Ref, now, due time.Time) ([]work.Wake, error)
 }
@@ -98,14 +101,15 @@ type Directory interface {
 
 // Policy is how patient the pipeline is, and who owns what.
 type Policy struct {
-	Lease       time.Duration
-	Hold        time.Duration // until an exception's deadline
-	RetryBase   time.Duration
-	RetryMost   time.Duration
-	MaxAttempts int
-	Validation  string // team keys
-	Finance     string
-	Sync        string
+	Lease time.Duration
+	Hold  time.Duration // until an exception's deadline
+	// Retry is how often a failure is tried again by itself, Retries the same for
+	// single systems, by their names.
+	Retry      Retry
+	Retries    map[string]Retry
+	Validation string // team keys
+	Finance    string
+	Sync       string
 	// BillingStart is the first day whose contracts are billed; zero for all.
 	BillingStart time.Time
 	// UnitProperty names a deal's business unit; Units says how far the

@@ -1,6 +1,7 @@
 package pipeline_test
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"meshline/storage"
 	"meshline/sync/canon"
 	"meshline/sync/exception"
+	"meshline/sync/fault"
 	"meshline/sync/hubspot/hubspotsim"
 	"meshline/sync/ledger"
 	"meshline/sync/mapping"
@@ -341,4 +343,45 @@ func TestLateDraftIsReaped(t *testing.T) {
 	if left, err := r.books.ByKey(t.Context(), key); err != nil || len(left) != 1 || left[0].State != canon.ERPPosted {
 		t.Errorf("left in the books: %+v %v", left, err)
 	}
+}
+
+// TestPausedRunsAreNoAttempts: while the ERP is left alone nothing is used up,
+// until the item is too old to wait by itself.
+func TestPausedRunsAreNoAttempts(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	books := r.run.Poster.Target
+	r.run.Poster.Target = paused{}
+	r.run.Policy.Retry.MaxAge = time.Hour
+	r.sign(r.company(), "RET-1001")
+	for range 30 {
+		r.drain()
+		r.pass(time.Minute)
+	}
+	r.wantPosted(0, 0, 0)
+	for range 40 {
+		r.drain()
+		r.pass(time.Minute)
+	}
+	live := r.live()
+	if len(live) != 1 || live[0].Kind != exception.Latency || live[0].Team != "finance" {
+		t.Fatalf("after its time: %+v", live)
+	}
+	r.run.Poster.Target = books
+	if _, err := r.desk.Replay(t.Context(), exception.Attempt{ID: live[0].ID, Version: live[0].Version, User: financePerson}); err != nil {
+		t.Fatal(err)
+	}
+	r.drain()
+	r.wantPosted(1, 1, 0)
+}
+
+// paused is an ERP that is left alone.
+type paused struct{ posting.Target }
+
+func (paused) Draft(context.Context, canon.Document) (string, error) {
+	return "", fault.New(fault.Paused, "erp", "It is left alone.")
+}
+
+func (paused) Find(context.Context, canon.Document) ([]canon.ERPDocument, error) {
+	return nil, fault.New(fault.Paused, "erp", "It is left alone.")
 }

@@ -14,6 +14,7 @@ import (
 	"meshline/sync/canon"
 	"meshline/sync/datacontract"
 	"meshline/sync/exception"
+	"meshline/sync/fault"
 	"meshline/sync/hubspot"
 	"meshline/sync/hubspot/hubspotsim"
 	"meshline/sync/ledger"
@@ -35,11 +36,11 @@ type rig struct {
 	books *storage.Ledger
 	// booksURL is the database of the books, for what a person does in the ERP.
 	booksURL string
-	db    *storage.DB
-	queue storage.Queue
-	desk  *exception.Desk
-	fixer *pipeline.Fixer
-	run   *pipeline.Runner
+	db       *storage.DB
+	queue    storage.Queue
+	desk     *exception.Desk
+	fixer    *pipeline.Fixer
+	run      *pipeline.Runner
 
 	mu  sync.Mutex
 	now time.Time
@@ -89,11 +90,15 @@ func (r *rig) wire(crmURL, erpURL string) {
 	r.run = &pipeline.Runner{
 		Source: source, Queue: r.queue, Records: records, Clock: r.clock, Log: log,
 		Poster: &posting.Poster{
-			Store: storage.Postings{DB: r.db, Clock: r.clock}, Target: ledger.NewClient(erpURL, key, timeout),
+			Store: storage.Postings{DB: r.db, Clock: r.clock}, Target: ledger.NewClient(erpURL, key, timeout, nil),
 			Clock: r.clock, CallTimeout: timeout, Quarantine: 10 * time.Second,
 		},
 		Policy: pipeline.Policy{
-			Lease: time.Minute, Hold: 48 * time.Hour, RetryBase: time.Second, RetryMost: time.Minute, MaxAttempts: 4,
+			Lease: time.Minute, Hold: 48 * time.Hour,
+			Retry: pipeline.Retry{
+				Attempts: 4, Base: time.Second, Most: time.Minute, MaxAge: 24 * time.Hour,
+				Faults: []fault.Class{fault.Transient, fault.Unknown, fault.Denied, fault.NotFound, fault.Internal},
+			},
 			Validation: "sales_ops", Finance: "finance", Sync: "finance", Mode: posting.ModePost,
 		},
 	}

@@ -44,6 +44,20 @@ type Status struct {
 	Earlier int `json:"earlier"`
 	// Drafts wait in the ERP for a person to post them.
 	Drafts []Sum `json:"drafts"`
+	// Outages are the systems that are left alone now.
+	Outages []Outage `json:"outages"`
+}
+
+// TopicOutage is the message that a system is left alone, or works again.
+const TopicOutage = "outage"
+
+// Outage is a time in which a system was left alone since it did not work.
+type Outage struct {
+	ID      int64      `json:"id"`
+	System  string     `json:"system"`
+	Reason  string     `json:"reason"`
+	BeganAt time.Time  `json:"began_at"`
+	EndedAt *time.Time `json:"ended_at,omitempty"`
 }
 
 // Sum is a number of documents and their money in one currency.

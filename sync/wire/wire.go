@@ -5,6 +5,7 @@ package wire
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -24,6 +25,15 @@ type Limiter interface {
 	Wait(ctx context.Context) error
 }
 
+// Yielding is a limiter that is told how the other side wants to be called.
+type Yielding interface {
+	Limiter
+	// Pause lets nobody through for that long.
+	Pause(ctx context.Context, span time.Duration)
+	// Announced is how many calls a period the other side said it takes.
+	Announced(calls int)
+}
+
 // Unlimited lets everything through.
 type Unlimited struct{}
 
@@ -38,6 +48,12 @@ type Client struct {
 	Header http.Header
 	HTTP   *http.Client
 	Limit  Limiter
+	// Breaker leaves the system alone when it does not work; nil for never.
+	Breaker *Breaker
+	// Answered hears of every answer's header, Overrun of every call that was one
+	// too many, with the time to wait; nil for nobody.
+	Answered func(header http.Header)
+	Overrun  func(ctx context.Context, wait time.Duration)
 	// Refusal explains a failure (status 300 and more) in the system's own
 	// words; nil, or a nil result, leaves it to the status.
 	Refusal func(op string, status int, body []byte) *fault.Error
@@ -80,11 +96,35 @@ func (c *Client) Do(ctx context.Context, r Request) error {
 		return fault.Wrap(fault.Internal, op, "The request could not be built.", err)
 	}
 	if err := c.Limit.Wait(ctx); err != nil {
-		return fault.Wrap(fault.Transient, op, c.System+" is being called as often as it allows.", err)
+		return c.named(Waited(op, c.System, err))
 	}
+	return c.named(c.Breaker.Do(ctx, func() error { return c.named(c.send(ctx, request, op, r)) }))
+}
+
+// named says on a fault which system it is about.
+func (c *Client) named(err error) error {
+	var e *fault.Error
+	if errors.As(err, &e) {
+		e.System = c.System
+	}
+	return err
+}
+
+// Waited is a turn that never came.
+func Waited(op, system string, err error) error {
+	if fault.Is(err, fault.Paused) {
+		return err
+	}
+	return &fault.Error{Class: fault.Transient, System: system, Op: op, Message: system + " is being called as often as it allows.", Limited: true, Err: err}
+}
+
+func (c *Client) send(ctx context.Context, request *http.Request, op string, r Request) error {
 	response, err := c.HTTP.Do(request)
 	if err != nil {
 		return fault.Wrap(r.lost(err), op, c.System+" did not answer.", err)
+	}
+	if c.Answered != nil {
+		c.Answered(response.Header)
 	}
 	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
@@ -92,7 +132,11 @@ func (c *Client) Do(ctx context.Context, r Request) error {
 		return fault.Wrap(r.lost(err), op, c.System+" broke off its answer.", err)
 	}
 	if response.StatusCode >= http.StatusMultipleChoices {
-		return c.failure(op, r.Safe, response, body)
+		err := c.failure(op, r.Safe, response, body)
+		if c.Overrun != nil && fault.Limited(err) {
+			c.Overrun(ctx, fault.RetryAfter(err))
+		}
+		return err
 	}
 	if r.Out == nil || len(body) == 0 {
 		return nil
@@ -141,6 +185,7 @@ func (c *Client) failure(op string, safe bool, response *http.Response, body []b
 	status := response.StatusCode
 	if c.Refusal != nil {
 		if refusal := c.Refusal(op, status, body); refusal != nil {
+			refusal.RetryAfter = cmp.Or(retryAfter(response.Header), refusal.RetryAfter)
 			return refusal
 		}
 	}
@@ -151,7 +196,8 @@ func (c *Client) failure(op string, safe bool, response *http.Response, body []b
 	case fault.NotFound:
 		e.Message = fmt.Sprintf("%s does not know this object.", c.System)
 	case fault.Transient:
-		e.RetryAfter = retryAfter(response.Header)
+		e.RetryAfter = cmp.Or(retryAfter(response.Header), leastWait[status])
+		e.Limited = status == http.StatusTooManyRequests
 		e.Message = fmt.Sprintf("%s is busy (%d).", c.System, status)
 	case fault.Unknown:
 		e.Message = fmt.Sprintf("%s failed (%d).", c.System, status)
@@ -166,6 +212,10 @@ const (
 	statusLocked    = 423
 	statusMigrating = 477
 )
+
+// leastWait is how long a status asks to wait where no header says so: a lock of
+// HubSpot lasts two seconds.
+var leastWait = map[int]time.Duration{statusLocked: 2 * time.Second, http.StatusTooManyRequests: time.Second}
 
 func classOf(safe bool, status int) fault.Class {
 	switch {

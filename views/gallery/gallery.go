@@ -193,7 +193,8 @@ func held() []report.Held {
 func others() []Entry {
 	since := now.Add(-3 * time.Minute)
 	busy := report.Status{
-		At: now, Earlier: 212, Drafts: []report.Sum{{Documents: 3, Amount: euros("12000")}}, Flow: report.Flow{Flowing: 4, Waiting: 2, Retrying: 1, Oldest: &since}, Held: held(),
+		At: now, Earlier: 212, Drafts: []report.Sum{{Documents: 3, Amount: euros("12000")}},
+		Outages: []report.Outage{{ID: 1, System: "Odoo", Reason: "Odoo did not answer.", BeganAt: since}}, Flow: report.Flow{Flowing: 4, Waiting: 2, Retrying: 1, Oldest: &since}, Held: held(),
 		Trouble: []report.Trouble{{Ref: canon.Ref{Type: canon.TypeLineItem, ID: "9"}, Attempts: 3, Next: now.Add(time.Minute), Since: since, Why: "HubSpot is busy (429)."}},
 	}
 	digest := report.Digest{
@@ -205,6 +206,9 @@ func others() []Entry {
 	for i := range 130 {
 		many = append(many, with(func(e *exception.Exception) { e.ID += int64(i) }))
 	}
+	outage := report.Outage{ID: 1, System: "Odoo", Reason: "Odoo did not answer.", BeganAt: since}
+	over := outage
+	over.EndedAt = &now
 	team, _ := roles.Team("sales_ops")
 	late := with(func(e *exception.Exception) { e.Deadline = now.Add(-time.Hour) })
 	return []Entry{
@@ -213,6 +217,8 @@ func others() []Entry {
 		{"status/busy", views.Status(busy, roles)},
 		{"digest/quiet", views.Digest(report.Digest{From: now.Add(-24 * time.Hour), To: now}, roles)},
 		{"digest/busy", views.Digest(digest, roles)},
+		{"outage/began", views.Outage(outage)},
+		{"outage/ended", views.Outage(over)},
 		{"alert/with card", views.Alert(late, team, "https://agency.example/archives/C01/p1", now)},
 		{"alert/without card", views.Alert(late, team, "", now)},
 		{"replay all/none", views.Preview(exception.Validation, nil)},

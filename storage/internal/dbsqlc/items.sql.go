@@ -246,6 +246,32 @@ func (q *Queries) ParkItem(ctx context.Context, db DBTX, arg ParkItemParams) (in
 	return result.RowsAffected(), nil
 }
 
+const postponeItem = `-- name: PostponeItem :execrows
+update items set lease_until = null, attempts = attempts - 1, due_at = $1, last_error = $2
+where id = $3 and fence = $4
+`
+
+type PostponeItemParams struct {
+	DueAt     time.Time
+	LastError string
+	ID        int64
+	Fence     int64
+}
+
+// The run did not get to try: it is no attempt.
+func (q *Queries) PostponeItem(ctx context.Context, db DBTX, arg PostponeItemParams) (int64, error) {
+	result, err := db.Exec(ctx, postponeItem,
+		arg.DueAt,
+		arg.LastError,
+		arg.ID,
+		arg.Fence,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const raiseHeldDeals = `-- name: RaiseHeldDeals :many
 update items i set wanted = wanted + 1, due_at = $1::timestamptz,
     generation = i.generation + case when i.due_at > $1::timestamptz then 1 else 0 end

@@ -114,6 +114,14 @@ type Message struct {
 	SendingAt  *time.Time
 }
 
+type Outage struct {
+	ID      int64
+	System  string
+	Reason  string
+	BeganAt time.Time
+	EndedAt *time.Time
+}
+
 type Outbox struct {
 	ID         int64
 	Topic      string

@@ -65,9 +65,11 @@ func (s *Sim) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	remaining, over := s.overLimit()
-	w.Header().Set("X-HubSpot-RateLimit-Max", strconv.Itoa(s.config.PerTenSeconds))
-	w.Header().Set("X-HubSpot-RateLimit-Remaining", strconv.Itoa(remaining))
-	w.Header().Set("X-HubSpot-RateLimit-Interval-Milliseconds", strconv.FormatInt(window.Milliseconds(), 10))
+	if !s.config.Unlimited {
+		w.Header().Set("X-HubSpot-RateLimit-Max", strconv.Itoa(s.config.PerTenSeconds))
+		w.Header().Set("X-HubSpot-RateLimit-Remaining", strconv.Itoa(remaining))
+		w.Header().Set("X-HubSpot-RateLimit-Interval-Milliseconds", strconv.FormatInt(window.Milliseconds(), 10))
+	}
 	if over {
 		tooMany(w)
 		return
