@@ -72,6 +72,23 @@ func (s Records) Latest(ctx context.Context, itemID int64) (*exception.Exception
 	return newest(exceptionRow(row), err)
 }
 
+// Follow gives the mapping of a merged record to the one it went into; a second
+// call changes nothing.
+func (s Records) Follow(ctx context.Context, item pipeline.Item, from canon.Ref, kind canon.DocumentKind, now time.Time) error {
+	return s.inTx(ctx, func(tx pgx.Tx) error {
+		rows, err := s.queries.FollowMapping(ctx, tx, dbsqlc.FollowMappingParams{
+			Source: from.Source, ObjectType: from.Type, FromID: from.ID, IntoID: item.Ref.ID, Kind: string(kind),
+		})
+		if err != nil || rows == 0 {
+			return err
+		}
+		return s.audit(ctx, tx, auditEntry{
+			at: now, actor: exception.Robot, action: "follows a merge in the CRM", subject: item.Ref.String(), why: "merged from " + from.String(),
+			item: item.ID, trace: item.Trace,
+		})
+	})
+}
+
 // Wrote notes a write to the CRM before it is sent.
 func (s Records) Wrote(ctx context.Context, ref canon.Ref, properties map[string]string, now time.Time) error {
 	arg := dbsqlc.RecordWriteParams{Source: ref.Source, ObjectType: ref.Type, ObjectID: ref.ID, Now: now}

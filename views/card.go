@@ -109,14 +109,18 @@ func facts(e exception.Exception, roles exception.Roles, now time.Time) slack.Bl
 	if customer == "" {
 		customer = "–"
 	}
-	return fields(
+	all := []string{
 		"Customer", customer,
 		"Amount", e.Amount.String(),
 		"Owner", escape(roles.Name(e.Team)),
-		"State", stateIcons[e.State]+" "+stateNames[e.State],
-		"Open since", moment(e.OpenedAt)+" ("+age(e.OpenedAt, now)+")",
+		"State", stateIcons[e.State] + " " + stateNames[e.State],
+		"Open since", moment(e.OpenedAt) + " (" + age(e.OpenedAt, now) + ")",
 		"Deadline", due,
-	)
+	}
+	if e.Seller != "" {
+		all = append(all, "Sold by", escape(clip(e.Seller, maxHeader)))
+	}
+	return fields(all...)
 }
 
 // progress says who did what.

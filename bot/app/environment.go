@@ -21,14 +21,16 @@ type environment struct {
 	HubSpotURL        string
 	HubSpotVersion    string
 	HubSpotWebhookURL string
-	LedgerURL         string
-	LedgerKey         string
-	OdooURL           string
-	OdooDatabase      string
-	OdooLogin         string
-	OdooKey           string
-	HTTPAddr          string
-	ConfigDir         string
+	// HubSpotWorkflowKey protects the webhooks of workflows that send a key.
+	HubSpotWorkflowKey string
+	LedgerURL          string
+	LedgerKey          string
+	OdooURL            string
+	OdooDatabase       string
+	OdooLogin          string
+	OdooKey            string
+	HTTPAddr           string
+	ConfigDir          string
 }
 
 // variables names each value, with its default.
@@ -44,6 +46,7 @@ func (e *environment) variables() []variable {
 		{"HUBSPOT_API_URL", &e.HubSpotURL, "https://api.hubapi.com", "", nil},
 		{"HUBSPOT_API_VERSION", &e.HubSpotVersion, "2026-09", "", nil},
 		{"HUBSPOT_WEBHOOK_URL", &e.HubSpotWebhookURL, "", "the public address of the webhook", []string{roleWeb}},
+		{"HUBSPOT_WORKFLOW_KEY", &e.HubSpotWorkflowKey, "", "", nil},
 		{"ODOO_URL", &e.OdooURL, "", "", nil},
 		{"ODOO_DB", &e.OdooDatabase, "", "", nil},
 		{"ODOO_LOGIN", &e.OdooLogin, "", "", nil},

@@ -182,7 +182,9 @@ func (s *system) webhookPaths() map[string]intake.Path {
 	}
 	paths := map[string]intake.Path{intake.PathHubSpot: {PublicURL: s.env.HubSpotWebhookURL}}
 	for _, older := range s.settings.Webhooks {
-		paths[older.Path] = intake.Path{Version: olderVersions[older.Version], PublicURL: older.URL}
+		paths[older.Path] = intake.Path{
+			Version: olderVersions[older.Version], PublicURL: older.URL, Header: older.Header, Key: s.env.HubSpotWorkflowKey, Object: older.Object,
+		}
 	}
 	return paths
 }

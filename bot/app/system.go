@@ -145,11 +145,13 @@ func (s *system) openAdapters(ctx context.Context) error {
 	s.source = hubspot.New(hubspot.Config{
 		URL: s.env.HubSpotURL, Version: s.env.HubSpotVersion, Token: s.env.HubSpotToken,
 		Limit: s.limiter.For(keyHubSpot), SearchLimit: s.limiter.For(keySearch), Breaker: s.breaker(hubspot.System, s.settings.Breaker.CRM),
+		Optional:   map[string]bool{pipeline.PropertyTimeToBill: true},
 		LinkFormat: s.settings.CRM.Link, BatchWait: batchWait, CallTimeout: s.settings.Worker.CallTimeout,
 		Properties: map[string][]string{
 			canon.TypeCompany:  datacontract.Customer.Properties(),
 			canon.TypeLineItem: datacontract.Line.Properties(),
 			canon.TypeDeal:     s.dealProperties(),
+			canon.TypeContact:  {"firstname", "lastname", "email", "phone"},
 		},
 	})
 	s.target = s.erp()
@@ -160,7 +162,7 @@ func (s *system) openAdapters(ctx context.Context) error {
 }
 
 func (s *system) dealProperties() []string {
-	properties := append(datacontract.Contract.Properties(), "dealstage", "pipeline")
+	properties := append(datacontract.Contract.Properties(), "dealstage", "pipeline", "hubspot_owner_id")
 	if unit := s.settings.Billing.UnitProperty; unit != "" {
 		properties = append(properties, unit)
 	}
@@ -276,7 +278,7 @@ func (s *system) runner() *pipeline.Runner {
 	directory, _ := s.target.(pipeline.Directory)
 	return &pipeline.Runner{
 		Directory: directory,
-		Source:    s.source, Queue: storage.Queue{DB: s.db}, Records: storage.Records{DB: s.db},
+		People:    s.source, Source: s.source, Queue: storage.Queue{DB: s.db}, Records: storage.Records{DB: s.db},
 		Poster: s.poster(),
 		Policy: pipeline.Policy{
 			Lease: w.Lease, Hold: s.settings.Hold,

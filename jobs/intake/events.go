@@ -2,9 +2,11 @@ package intake
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,10 +31,12 @@ type notification struct {
 	SubscriptionType string  `json:"subscriptionType"`
 	EventType        string  `json:"eventType"`
 	ObjectTypeID     string  `json:"objectTypeId"`
+	FromObjectTypeID string  `json:"fromObjectTypeId"`
 	ObjectID         int64   `json:"objectId"`
 	FromObjectID     int64   `json:"fromObjectId"`
 	ToObjectID       int64   `json:"toObjectId"`
 	PrimaryObjectID  int64   `json:"primaryObjectId"`
+	MergedObjectIDs  []int64 `json:"mergedObjectIds"`
 	NewObjectID      int64   `json:"newObjectId"`
 	AssociationType  string  `json:"associationType"`
 	PropertyName     string  `json:"propertyName"`
@@ -48,33 +52,47 @@ func parse(body []byte, trace string) ([]work.Event, error) {
 	if len(raws) > maxEvents {
 		return nil, fmt.Errorf("the body has %d events; at most %d are taken", len(raws), maxEvents)
 	}
-	events := make([]work.Event, len(raws))
+	events := make([]work.Event, 0, len(raws))
 	for i, raw := range raws {
 		var n notification
 		if err := json.Unmarshal(raw, &n); err != nil {
 			return nil, fmt.Errorf("event %d is not readable: %w", i+1, err)
 		}
-		event, err := n.event(raw, trace)
+		all, err := n.events(raw, trace)
 		if err != nil {
 			return nil, fmt.Errorf("event %d: %w", i+1, err)
 		}
-		events[i] = event
+		events = append(events, all...)
 	}
 	return events, nil
 }
 
-func (n notification) event(raw []byte, trace string) (work.Event, error) {
-	kind := n.SubscriptionType
-	if kind == "" {
-		kind = n.EventType
-	}
+// events returns one event for each object that a notification is about: a merge
+// is about every record that took part.
+func (n notification) events(raw []byte, trace string) ([]work.Event, error) {
+	kind := cmp.Or(n.SubscriptionType, n.EventType)
 	if kind == "" || n.OccurredAt <= 0 || n.PortalID <= 0 {
-		return work.Event{}, errors.New("subscriptionType, portalId and occurredAt are required")
+		return nil, errors.New("subscriptionType, portalId and occurredAt are required")
 	}
-	objectType, id := n.object(kind)
+	if err := storable(raw); err != nil {
+		return nil, err
+	}
+	objectType, ids := n.objects(kind)
+	events := make([]work.Event, len(ids))
+	for i, id := range ids {
+		events[i] = n.event(kind, objectType, id, raw, trace)
+	}
+	return events, nil
+}
+
+func storable(raw []byte) error {
 	if bytes.Contains(raw, []byte(`\u0000`)) || !utf8.Valid(raw) {
-		return work.Event{}, errors.New("its text cannot be stored: it has a NUL character or is not UTF-8")
+		return errors.New("its text cannot be stored: it has a NUL character or is not UTF-8")
 	}
+	return nil
+}
+
+func (n notification) event(kind, objectType string, id int64, raw []byte, trace string) work.Event {
 	event := work.Event{
 		Key:  fmt.Sprintf("%d:%d:%d:%d:%d", n.PortalID, n.SubscriptionID, n.EventID, id, n.OccurredAt),
 		Type: kind, Ref: canon.Ref{Source: source, Type: objectType, ID: strconv.FormatInt(id, 10)},
@@ -84,7 +102,7 @@ func (n notification) event(raw []byte, trace string) (work.Event, error) {
 	if n.PropertyValue != nil {
 		event.Value = *n.PropertyValue
 	}
-	return event, nil
+	return event
 }
 
 // objectTypes are the types that Meshline follows, by both names.
@@ -94,20 +112,27 @@ var objectTypes = map[string]string{
 	"line_item": canon.TypeLineItem, "0-8": canon.TypeLineItem,
 }
 
-// object returns what an event is about; an unknown type is empty.
-func (n notification) object(kind string) (objectType string, id int64) {
+// objects returns what a notification is about; an unknown type is empty.
+func (n notification) objects(kind string) (objectType string, ids []int64) {
 	prefix, change, _ := strings.Cut(kind, ".")
-	if prefix == "object" {
+	generic := prefix == "object"
+	if generic {
 		prefix = n.ObjectTypeID
 	}
-	id = n.ObjectID
 	switch change {
 	case "associationChange":
-		id = n.associated(prefix)
+		// The generic one names both ends, and comes once for each direction.
+		if generic && n.FromObjectTypeID != "" {
+			return objectTypes[n.FromObjectTypeID], []int64{n.FromObjectID}
+		}
+		return objectTypes[prefix], []int64{n.associated(prefix)}
 	case "merge":
-		id = max(n.NewObjectID, n.PrimaryObjectID)
+		ids = append([]int64{n.NewObjectID, n.PrimaryObjectID, n.ObjectID}, n.MergedObjectIDs...)
+		slices.Sort(ids)
+		ids = slices.DeleteFunc(slices.Compact(ids), func(id int64) bool { return id <= 0 })
+		return objectTypes[prefix], ids
 	}
-	return objectTypes[prefix], id
+	return objectTypes[prefix], []int64{n.ObjectID}
 }
 
 // associated returns the id of the end that has the subscription's type.

@@ -4,6 +4,7 @@
 package intake
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -93,13 +94,21 @@ func (s *server) webhook(verifier verifier) http.HandlerFunc {
 			return
 		}
 		trace := newTrace()
-		events, err := parse(body, trace)
+		events, err := s.read(body, verifier.Object, trace)
 		if err != nil {
 			s.refuse(w, r, http.StatusBadRequest, err.Error())
 			return
 		}
 		s.store(w, r, trace, events)
 	}
+}
+
+// read takes an array of events, or the one record of a workflow.
+func (s *server) read(body []byte, objectType, trace string) ([]work.Event, error) {
+	if trimmed := bytes.TrimSpace(body); len(trimmed) > 0 && trimmed[0] == '{' {
+		return parseWorkflow(body, objectType, trace, s.Clock())
+	}
+	return parse(body, trace)
 }
 
 func readFailure(err error) int {

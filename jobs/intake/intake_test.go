@@ -187,3 +187,77 @@ func TestLargeBodiesAndFailures(t *testing.T) {
 		}
 	}
 }
+
+// TestOneNotificationMayBeAboutSeveralObjects: merges name every record that took
+// part, associations the end of their direction, in the older words and in the
+// generic ones.
+func TestOneNotificationMayBeAboutSeveralObjects(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]string{
+		`"subscriptionType":"company.merge","objectId":100,"primaryObjectId":100,"mergedObjectIds":[200],"newObjectId":300`:                      "company:100 company:200 company:300",
+		`"subscriptionType":"object.merge","objectTypeId":"0-3","objectId":100,"primaryObjectId":100,"mergedObjectIds":[200],"newObjectId":null`: "deal:100 deal:200",
+		`"subscriptionType":"deal.restore","objectId":7`:                                                                                                       "deal:7",
+		`"subscriptionType":"object.deletion","objectTypeId":"0-2","objectId":7,"changeFlag":"DELETED"`:                                                        "company:7",
+		`"subscriptionType":"deal.associationChange","associationType":"DEAL_TO_COMPANY","fromObjectId":1,"toObjectId":2,"associationRemoved":true`:            "deal:1",
+		`"subscriptionType":"deal.associationChange","associationType":"COMPANY_TO_DEAL","fromObjectId":2,"toObjectId":1`:                                      "deal:1",
+		`"subscriptionType":"object.associationChange","fromObjectId":1,"toObjectId":2,"fromObjectTypeId":"0-8","toObjectTypeId":"0-3","associationTypeId":20`: "line_item:1",
+		`"subscriptionType":"object.propertyChange","objectTypeId":"0-8","objectId":9,"propertyName":"price","propertyValue":"1"`:                              "line_item:9",
+	} {
+		seen := &collected{}
+		handler, _ := serve(seen, nil)
+		full := `[{"eventId":1,"subscriptionId":1,"portalId":2,"occurredAt":1693657559000,` + body + `}]`
+		if answer := post(handler, intake.PathHubSpot, []byte(full), nil); answer.Code != http.StatusNoContent || strings.Join(seen.refs, " ") != want {
+			t.Errorf("%s\n is about %q, want %q: %d %s", body, seen.refs, want, answer.Code, answer.Body)
+		}
+	}
+}
+
+// collected is an inbox that remembers what came in.
+type collected struct{ refs []string }
+
+func (c *collected) Store(_ context.Context, _ string, events []work.Event, _ time.Time) ([]work.Wake, error) {
+	for _, e := range events {
+		c.refs = append(c.refs, e.Ref.Type+":"+e.Ref.ID)
+	}
+	return nil, nil
+}
+
+// TestWorkflowsSendRecords: a workflow sends the record itself, signed in the
+// older way or with a key in a header.
+func TestWorkflowsSendRecords(t *testing.T) {
+	t.Parallel()
+	const uri = "https://www.example.com/workflow"
+	paths := func(c *intake.Config) {
+		c.Paths["/v2"] = intake.Path{Version: intake.V2, PublicURL: uri, Object: "deal"}
+		c.Paths["/key"] = intake.Path{Version: intake.APIKey, Header: "X-Api-Key", Key: "workflow-key", Object: "deal"}
+		c.Paths["/nokey"] = intake.Path{Version: intake.APIKey, Header: "X-Api-Key"}
+	}
+	for body, want := range map[string]string{
+		`{"objectId":42,"objectTypeId":"0-2"}`:                      "company:42",
+		`{"hs_object_id":"42","amount":"1"}`:                        "deal:42",
+		`{"properties":{"hs_object_id":{"value":"42"}}}`:            "deal:42",
+		`{"dealId":42,"isDeleted":false,"properties":{"amount":1}}`: "deal:42",
+	} {
+		seen := &collected{}
+		handler, _ := serve(seen, paths)
+		sum := sha256.Sum256([]byte(secret + http.MethodPost + uri + body))
+		signed := func(r *http.Request) { r.Header.Set("X-HubSpot-Signature", hex.EncodeToString(sum[:])) }
+		keyed := func(r *http.Request) { r.Header.Set("X-Api-Key", "workflow-key") }
+		for path, change := range map[string]func(*http.Request){"/v2": signed, "/key": keyed} {
+			seen.refs = nil
+			if answer := post(handler, path, []byte(body), change); answer.Code != http.StatusNoContent || strings.Join(seen.refs, " ") != want {
+				t.Errorf("%s %s: %q, %d %s", path, body, seen.refs, answer.Code, answer.Body)
+			}
+		}
+		for _, path := range []string{"/v2", "/key", "/nokey"} {
+			if answer := post(handler, path, []byte(body), nil); answer.Code != http.StatusUnauthorized {
+				t.Errorf("%s without proof: %d", path, answer.Code)
+			}
+		}
+	}
+	handler, _ := serve(&collected{}, paths)
+	answer := post(handler, "/key", []byte(`{"name":"x"}`), func(r *http.Request) { r.Header.Set("X-Api-Key", "workflow-key") })
+	if answer.Code != http.StatusBadRequest || !strings.Contains(answer.Body.String(), "hs_object_id") {
+		t.Errorf("a record without an id: %d %s", answer.Code, answer.Body)
+	}
+}

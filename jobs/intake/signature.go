@@ -16,9 +16,10 @@ import (
 type Version int
 
 const (
-	V3 Version = iota // the default: HMAC with a time stamp
-	V2                // workflow webhooks of old: hash over method, address and body
-	V1                // hash over the body alone
+	V3     Version = iota // the default: HMAC with a time stamp
+	V2                    // workflow webhooks of old: hash over method, address and body
+	V1                    // hash over the body alone
+	APIKey                // no signature: a key in a header
 )
 
 // Path is how the webhooks of one path are signed.
@@ -27,6 +28,11 @@ type Path struct {
 	// PublicURL is the address that signatures cover, without a query; empty
 	// when the request's own address is the public one.
 	PublicURL string
+	// Header carries Key, for APIKey.
+	Header, Key string
+	// Object is the type of the records that a workflow sends to this path, where
+	// they do not say so themselves.
+	Object string
 }
 
 // maxAge is how old a v3 time stamp may be, in either direction.
@@ -43,8 +49,11 @@ type verifier struct {
 }
 
 func (v verifier) check(r *http.Request, body []byte) error {
-	if v.Version == V3 {
+	switch v.Version {
+	case V3:
 		return v.checkV3(r, body)
+	case APIKey:
+		return v.checkKey(r)
 	}
 	text := v.secret + string(body)
 	if v.Version == V2 {
@@ -66,6 +75,16 @@ func (v verifier) checkV3(r *http.Request, body []byte) error {
 	mac := hmac.New(sha256.New, []byte(v.secret))
 	mac.Write([]byte(r.Method + decodeURI(v.uri(r)) + string(body) + stamp))
 	return same(base64.StdEncoding.EncodeToString(mac.Sum(nil)), r.Header.Get("X-HubSpot-Signature-v3"))
+}
+
+// errKey is said for a missing key and a wrong one alike.
+var errKey = errors.New("the key is wrong")
+
+func (v verifier) checkKey(r *http.Request) error {
+	if v.Key == "" || same(v.Key, r.Header.Get(v.Header)) != nil {
+		return errKey
+	}
+	return nil
 }
 
 // same compares in constant time.

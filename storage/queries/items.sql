@@ -95,6 +95,10 @@ on conflict (source, object_type, object_id, property) do update set
 select erp_id, erp_number from id_mappings
 where source = @source and object_type = @object_type and object_id = @object_id and kind = @kind;
 
+-- name: FollowMapping :execrows
+-- The ERP document of a record that was merged belongs to the one it went into.
+update id_mappings set object_id = @into_id where source = @source and object_type = @object_type and object_id = @from_id and kind = @kind;
+
 -- name: FindItem :one
 select id, source, object_type, object_id from items
 where source = @source and object_type = @object_type and object_id = @object_id;

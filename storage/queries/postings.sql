@@ -56,7 +56,8 @@ with posted as (
 )
 insert into id_mappings (source, object_type, object_id, kind, erp_id, erp_number, created_at)
 select i.source, i.object_type, i.object_id, p.kind, p.erp_id, p.erp_number, @now::timestamptz
-from posted p join items i on i.id = p.item_id;
+from posted p join items i on i.id = p.item_id
+on conflict (source, object_type, object_id, kind) do update set erp_id = excluded.erp_id, erp_number = excluded.erp_number;
 
 -- name: ConfirmPosting :execrows
 -- The CRM now shows @told. What is posted is confirmed by it.

@@ -14,6 +14,8 @@ const (
 	TypeCompany  = "company"
 	TypeDeal     = "deal"
 	TypeLineItem = "line_item"
+	TypeContact  = "contact"
+	TypeProduct  = "product"
 )
 
 // Ref names one object of a source system.
@@ -32,6 +34,8 @@ type Record struct {
 	Ref        Ref               `json:"ref"`
 	Properties map[string]string `json:"properties"`
 	UpdatedAt  time.Time         `json:"updated_at"`
+	// Merged are the ids of the records that went into this one.
+	Merged []string `json:"merged,omitempty"`
 }
 
 // Get returns a property, empty when missing.
@@ -43,6 +47,7 @@ type Snapshot struct {
 	Company *Record  `json:"company,omitempty"`
 	Lines   []Record `json:"lines"`
 	Signed  bool     `json:"signed"`
+	Seller  string   `json:"seller,omitempty"` // whom the deal belongs to
 }
 
 // Customer is a checked customer.
@@ -52,6 +57,16 @@ type Customer struct {
 	BillingEmail string `json:"billing_email"`
 	Country      string `json:"country"` // ISO 3166-1 alpha-2
 	TaxNumber    string `json:"tax_number,omitempty"`
+	Street       string `json:"street,omitempty"`
+	Zip          string `json:"zip,omitempty"`
+	City         string `json:"city,omitempty"`
+}
+
+// Contact is the person at a customer who is asked about an invoice.
+type Contact struct {
+	Name  string `json:"name"`
+	Email string `json:"email,omitempty"`
+	Phone string `json:"phone,omitempty"`
 }
 
 // Contract is a checked, signed contract.

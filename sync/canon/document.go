@@ -26,10 +26,14 @@ type Document struct {
 
 // CustomerDocument is an ERP customer.
 type CustomerDocument struct {
-	Name         string `json:"name"`
-	BillingEmail string `json:"billing_email"`
-	Country      string `json:"country"`
-	TaxNumber    string `json:"tax_number,omitempty"`
+	Name         string   `json:"name"`
+	BillingEmail string   `json:"billing_email"`
+	Country      string   `json:"country"`
+	TaxNumber    string   `json:"tax_number,omitempty"`
+	Street       string   `json:"street,omitempty"`
+	Zip          string   `json:"zip,omitempty"`
+	City         string   `json:"city,omitempty"`
+	Contact      *Contact `json:"contact,omitempty"`
 }
 
 // InvoiceDocument is an ERP invoice.

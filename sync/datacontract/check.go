@@ -71,6 +71,9 @@ func CheckCustomer(company canon.Record) (canon.Customer, []Problem) {
 		BillingEmail: text(company, "billing_email"),
 		Country:      text(company, "country_code"),
 		TaxNumber:    text(company, "tax_number"),
+		Street:       text(company, "address"),
+		Zip:          text(company, "zip"),
+		City:         text(company, "city"),
 	}, nil
 }
 

@@ -63,6 +63,7 @@ type Detail struct {
 	Reason   string                 `json:"reason,omitempty"` // why, where no field is to blame
 	Problems []datacontract.Problem `json:"problems,omitempty"`
 	CRMLink  string                 `json:"crm_link,omitempty"`
+	Seller   string                 `json:"seller,omitempty"` // whom the deal belongs to in the CRM
 	ERPLink  string                 `json:"erp_link,omitempty"`
 
 	// Actor is who acted last, At when: whoever comes second is told.
@@ -112,6 +113,7 @@ type Finding struct {
 	Team     string
 	Title    string
 	Customer string
+	Seller   string
 	Amount   canon.Money
 	Reason   string
 	Problems []datacontract.Problem
@@ -149,7 +151,7 @@ func New(itemID int64, ref canon.Ref, f Finding, now time.Time, hold time.Durati
 func (e *Exception) describe(f Finding) {
 	e.Team, e.Amount = f.Team, f.Amount
 	e.Title, e.Customer, e.Reason, e.Problems = f.Title, f.Customer, f.Reason, f.Problems
-	e.CRMLink, e.ERPLink, e.Doubt = f.CRMLink, f.ERPLink, f.Doubt
+	e.CRMLink, e.ERPLink, e.Doubt, e.Seller = f.CRMLink, f.ERPLink, f.Doubt, f.Seller
 	e.Fingerprint = f.Fingerprint()
 }
 

@@ -39,7 +39,9 @@ func refusal(op string, status int, body []byte) *fault.Error {
 	_ = json.Unmarshal(body, &e)
 	cause := fmt.Errorf("status %d %s", status, e.Category)
 	switch status {
-	case http.StatusBadRequest, http.StatusConflict:
+	case http.StatusConflict:
+		return &fault.Error{Class: fault.Conflict, Op: op, Message: "HubSpot has this already: " + sentence(e.Message), Err: cause}
+	case http.StatusBadRequest:
 		return &fault.Error{Class: fault.Invalid, Op: op, Message: "HubSpot refused the change: " + sentence(e.Message), Fields: fields(e), Err: cause}
 	case http.StatusTooManyRequests:
 		return &fault.Error{

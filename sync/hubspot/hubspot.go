@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/shopspring/decimal"
 	"golang.org/x/sync/errgroup"
 
 	"meshline/sync/canon"
@@ -34,7 +35,9 @@ type Config struct {
 	Version    string // of the dated API, as 2026-09
 	Token      string
 	Properties map[string][]string
-	Limit      wire.Limiter
+	// Optional names properties that are written only where the account has them.
+	Optional map[string]bool
+	Limit    wire.Limiter
 	// SearchLimit is the limit of searches, which count apart.
 	SearchLimit wire.Limiter
 	Breaker     *wire.Breaker
@@ -53,16 +56,19 @@ type Client struct {
 	associations map[string]*batcher[string, []association]
 	writes       map[string]*batcher[update, struct{}]
 	pipelines    *pipelines
+	owners       *owners
+	optional     optional
 }
 
 // objectPaths are the names of object types in the API.
 var objectPaths = map[string]string{
 	canon.TypeCompany: "companies", canon.TypeDeal: "deals", canon.TypeLineItem: "line_items",
+	canon.TypeContact: "contacts", canon.TypeProduct: "products",
 }
 
 // objectTypeIDs are HubSpot's ids of object types.
 var objectTypeIDs = map[string]string{
-	canon.TypeCompany: "0-2", canon.TypeDeal: "0-3", canon.TypeLineItem: "0-8",
+	canon.TypeCompany: "0-2", canon.TypeDeal: "0-3", canon.TypeLineItem: "0-8", canon.TypeContact: "0-1", canon.TypeProduct: "0-7",
 }
 
 // New returns a client; nothing is called yet.
@@ -84,10 +90,11 @@ func New(config Config) *Client {
 		c.writes[objectType] = newBatcher(config, c.writeObjects(objectType))
 	}
 	c.associations = map[string]*batcher[string, []association]{}
-	for _, pair := range []string{dealCompanies, dealLines, lineDeals} {
+	for _, pair := range []string{dealCompanies, dealLines, lineDeals, companyPeople} {
 		c.associations[pair] = newBatcher(config, c.readAssociations(pair))
 	}
 	c.pipelines = &pipelines{load: c.loadPipelines}
+	c.owners = &owners{load: c.loadOwners}
 	return c
 }
 
@@ -123,7 +130,10 @@ func (c *Client) Deal(ctx context.Context, id string) (canon.Snapshot, error) {
 	if err := c.complete(ctx, &snap, companies, lines); err != nil {
 		return snap, err
 	}
-	snap.Signed, err = c.pipelines.signed(ctx, snap.Deal)
+	if snap.Signed, err = c.pipelines.signed(ctx, snap.Deal); err != nil {
+		return snap, err
+	}
+	snap.Seller, err = c.owners.name(ctx, snap.Deal.Get(propertyOwner))
 	return snap, err
 }
 
@@ -134,13 +144,13 @@ func (c *Client) complete(ctx context.Context, snap *canon.Snapshot, companies, 
 	steps := make([]func(context.Context) error, 0, len(lines)+1)
 	for i, line := range lines {
 		steps = append(steps, func(ctx context.Context) (err error) {
-			records[i], err = c.existing(ctx, canon.TypeLineItem, line.ID)
+			records[i], err = c.present(ctx, canon.TypeLineItem, line.ID)
 			return err
 		})
 	}
 	if id := primary(companies); id != "" {
 		steps = append(steps, func(ctx context.Context) (err error) {
-			snap.Company, err = c.existing(ctx, canon.TypeCompany, id)
+			snap.Company, err = c.present(ctx, canon.TypeCompany, id)
 			return err
 		})
 	}
@@ -164,7 +174,7 @@ func compareIDs(a, b string) int {
 	return strings.Compare(a, b)
 }
 
-func (c *Client) existing(ctx context.Context, objectType, id string) (*canon.Record, error) {
+func (c *Client) present(ctx context.Context, objectType, id string) (*canon.Record, error) {
 	record, err := c.objects[objectType].Do(ctx, id)
 	if fault.Is(err, fault.NotFound) {
 		return nil, nil
@@ -186,6 +196,33 @@ func (c *Client) Company(ctx context.Context, id string) (canon.Record, error) {
 	return c.objects[canon.TypeCompany].Do(ctx, id)
 }
 
+// People returns the contacts of a company, the oldest first.
+func (c *Client) People(ctx context.Context, company string) ([]canon.Record, error) {
+	linked, err := c.associations[companyPeople].Do(ctx, company)
+	if err != nil {
+		return nil, err
+	}
+	people := make([]*canon.Record, len(linked))
+	steps := make([]func(context.Context) error, len(linked))
+	for i, one := range linked {
+		steps[i] = func(ctx context.Context) (err error) {
+			people[i], err = c.present(ctx, canon.TypeContact, one.ID)
+			return err
+		}
+	}
+	if err := together(ctx, steps...); err != nil {
+		return nil, err
+	}
+	var found []canon.Record
+	for _, person := range people {
+		if person != nil {
+			found = append(found, *person)
+		}
+	}
+	slices.SortFunc(found, func(a, b canon.Record) int { return compareIDs(a.Ref.ID, b.Ref.ID) })
+	return found, nil
+}
+
 // DealOf returns the id of the deal that a line item belongs to.
 func (c *Client) DealOf(ctx context.Context, lineItem string) (string, error) {
 	deals, err := c.associations[lineDeals].Do(ctx, lineItem)
@@ -204,7 +241,11 @@ func (c *Client) Write(ctx context.Context, ref canon.Ref, properties map[string
 	if !known {
 		return fault.New(fault.Internal, "HubSpot: write", "This kind of object cannot be written.")
 	}
-	_, err := writes.Do(ctx, update{ID: ref.ID, Properties: properties})
+	properties, err := c.existing(ctx, ref.Type, properties)
+	if err != nil || len(properties) == 0 {
+		return err
+	}
+	_, err = writes.Do(ctx, update{ID: ref.ID, Properties: properties})
 	return err
 }
 
@@ -223,23 +264,26 @@ func (c *Client) loadPipelines(ctx context.Context) (map[string]bool, error) {
 	var answer struct {
 		Results []struct {
 			Stages []struct {
-				ID       string            `json:"id"`
-				Metadata map[string]string `json:"metadata"`
+				ID       string         `json:"id"`
+				Metadata map[string]any `json:"metadata"`
 			} `json:"stages"`
 		} `json:"results"`
 	}
-	if err := c.config.Limit.Wait(ctx); err != nil {
-		return nil, err
-	}
-	path := fmt.Sprintf("/crm/pipelines/%s/deals", c.config.Version)
-	if err := c.wire.Call(ctx, "read pipelines", http.MethodGet, path, nil, &answer); err != nil {
+	if err := c.get(ctx, "read pipelines", fmt.Sprintf("/crm/pipelines/%s/deals", c.config.Version), &answer); err != nil {
 		return nil, err
 	}
 	won := map[string]bool{}
 	for _, pipeline := range answer.Results {
 		for _, stage := range pipeline.Stages {
-			won[stage.ID] = stage.Metadata["isClosed"] == "true" && stage.Metadata["probability"] == "1.0"
+			won[stage.ID] = isWon(stage.Metadata)
 		}
 	}
 	return won, nil
+}
+
+// isWon reads a stage's metadata. HubSpot writes them as text, "true" and "1.0".
+func isWon(metadata map[string]any) bool {
+	closed, probability := fmt.Sprint(metadata["isClosed"]), fmt.Sprint(metadata["probability"])
+	likely, err := decimal.NewFromString(probability)
+	return closed == "true" && err == nil && likely.Equal(decimal.NewFromInt(1))
 }

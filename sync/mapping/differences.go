@@ -32,6 +32,9 @@ func (d *differences) customer(posted, current canon.CustomerDocument) {
 	d.compare("Billing e-mail", posted.BillingEmail, current.BillingEmail)
 	d.compare("Country", posted.Country, current.Country)
 	d.compare("Tax number", posted.TaxNumber, current.TaxNumber)
+	d.compare("Street", posted.Street, current.Street)
+	d.compare("Postal code", posted.Zip, current.Zip)
+	d.compare("City", posted.City, current.City)
 }
 
 func (d *differences) invoice(posted, current canon.InvoiceDocument) {

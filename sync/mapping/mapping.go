@@ -3,6 +3,8 @@
 package mapping
 
 import (
+	"strings"
+
 	"meshline/sync/canon"
 	"meshline/sync/datacontract"
 )
@@ -13,8 +15,9 @@ func CustomerKey(company canon.Ref) string { return company.String() + ":custome
 // InvoiceKey is the business key of a deal's invoice.
 func InvoiceKey(deal canon.Ref) string { return deal.String() + ":invoice" }
 
-// Customer maps a customer to its ERP document.
-func Customer(customer canon.Customer) canon.Document {
+// Customer maps a customer to its ERP document, with the person to ask there,
+// nil for none.
+func Customer(customer canon.Customer, contact *canon.Contact) canon.Document {
 	return canon.Document{
 		Kind: canon.KindCustomer,
 		Key:  CustomerKey(customer.Ref),
@@ -23,8 +26,34 @@ func Customer(customer canon.Customer) canon.Document {
 			BillingEmail: customer.BillingEmail,
 			Country:      customer.Country,
 			TaxNumber:    customer.TaxNumber,
+			Street:       customer.Street,
+			Zip:          customer.Zip,
+			City:         customer.City,
+			Contact:      contact,
 		},
 	}
+}
+
+// Contact chooses the person to ask about invoices: who has the billing address,
+// else the first one with a name; nil for none.
+func Contact(people []canon.Record, billingEmail string) *canon.Contact {
+	var first *canon.Contact
+	for _, person := range people {
+		contact := &canon.Contact{
+			Name:  strings.TrimSpace(person.Get("firstname") + " " + person.Get("lastname")),
+			Email: strings.TrimSpace(person.Get("email")), Phone: strings.TrimSpace(person.Get("phone")),
+		}
+		if contact.Name == "" {
+			continue
+		}
+		if strings.EqualFold(contact.Email, billingEmail) {
+			return contact
+		}
+		if first == nil {
+			first = contact
+		}
+	}
+	return first
 }
 
 // Invoice maps a contract to its ERP invoice for the customer with that ERP id.

@@ -25,6 +25,9 @@ func (r *Runner) company(ctx context.Context, item Item) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
+	if record.Ref.ID != item.Ref.ID {
+		return r.mergedAway(ctx, item, record.Ref)
+	}
 	about := exception.Finding{Title: datacontract.Title(record), Customer: datacontract.Title(record), CRMLink: r.Source.Link(item.Ref)}
 	if err := r.Records.Save(ctx, item, Seen{Title: about.Title, Snapshot: record}, r.Clock()); err != nil {
 		return Outcome{}, err
@@ -62,9 +65,9 @@ func (r *Runner) customer(ctx context.Context, run companyRun) (Outcome, error) 
 	result := Result{Outcome: "looked at", Company: item.Ref.ID}
 	switch {
 	case posted.Done() && len(problems) > 0:
-		return r.conflictOf(ctx, item, posted, about, "The record changed and breaks its contract: "+problems[0].Message, Result{})
+		return r.customerConflict(ctx, item, posted, about, "The record changed and breaks its contract: "+problems[0].Message)
 	case posted.Done():
-		return r.customerUnchanged(ctx, item, posted, mapping.Customer(customer), about)
+		return r.customerUnchanged(ctx, item, posted, mapping.Customer(customer, nil), about)
 	case waived(latest):
 		return r.finish(ctx, item, result)
 	case len(problems) > 0 || !item.Needed:
@@ -72,11 +75,28 @@ func (r *Runner) customer(ctx context.Context, run companyRun) (Outcome, error) 
 		result.Posted = true
 		return r.settled(ctx, item, result, "The deals of this customer are checked again.")
 	}
-	doc := mapping.Customer(customer)
-	if !run.planned && r.Directory != nil {
+	contact, err := r.contact(ctx, customer)
+	if err != nil {
+		return Outcome{}, err
+	}
+	doc := mapping.Customer(customer, contact)
+	if len(record.Merged) > 0 {
+		if outcome, done, err := r.inheritCustomer(ctx, run, doc); done || err != nil {
+			return outcome, err
+		}
+	}
+	if r.Directory != nil {
 		return r.newCustomer(ctx, run, doc)
 	}
 	return r.postCustomer(ctx, item, doc)
+}
+
+func (r *Runner) contact(ctx context.Context, customer canon.Customer) (*canon.Contact, error) {
+	if r.People == nil {
+		return nil, nil
+	}
+	people, err := r.People.People(ctx, customer.Ref.ID)
+	return mapping.Contact(people, customer.BillingEmail), err
 }
 
 func (r *Runner) postCustomer(ctx context.Context, item Item, doc canon.Document) (Outcome, error) {
@@ -89,15 +109,29 @@ func (r *Runner) postCustomer(ctx context.Context, item Item, doc canon.Document
 
 func (r *Runner) customerUnchanged(ctx context.Context, item Item, posted posting.Posting, now canon.Document, about exception.Finding) (Outcome, error) {
 	if differences := mapping.Differences(posted.Document, now); len(differences) > 0 {
-		return r.conflictOf(ctx, item, posted, about, changed(differences), Result{})
+		return r.customerConflict(ctx, item, posted, about, changed(differences))
 	}
 	return r.confirmCustomer(ctx, item, posted)
 }
 
-func (r *Runner) confirmCustomer(ctx context.Context, item Item, posted posting.Posting) (Outcome, error) {
-	if err := r.writeBack(ctx, posted, item.Ref, toldLinked, map[string]string{PropertyCustomerCode: posted.ERPNumber}); err != nil {
+// customerConflict leaves the customer as it is; what waits for it goes on.
+func (r *Runner) customerConflict(ctx context.Context, item Item, posted posting.Posting, about exception.Finding, why string) (Outcome, error) {
+	result, err := r.tellCustomer(ctx, item, posted)
+	if err != nil {
 		return Outcome{}, err
 	}
-	result := Result{Outcome: "posted", Posted: true, Confirm: posted.Key, Told: toldLinked, Company: item.Ref.ID}
+	return r.conflictOf(ctx, item, posted, about, why, result)
+}
+
+func (r *Runner) tellCustomer(ctx context.Context, item Item, posted posting.Posting) (Result, error) {
+	err := r.writeBack(ctx, posted, item.Ref, toldLinked, map[string]string{PropertyCustomerCode: posted.ERPNumber})
+	return Result{Outcome: "posted", Posted: true, Confirm: posted.Key, Told: toldLinked, Company: item.Ref.ID}, err
+}
+
+func (r *Runner) confirmCustomer(ctx context.Context, item Item, posted posting.Posting) (Outcome, error) {
+	result, err := r.tellCustomer(ctx, item, posted)
+	if err != nil {
+		return Outcome{}, err
+	}
 	return r.settled(ctx, item, result, "Posted as "+posted.ERPNumber+".")
 }

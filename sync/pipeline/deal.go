@@ -55,9 +55,19 @@ func (r *Runner) deal(ctx context.Context, item Item) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
+	if run.snap.Deal.Ref.ID != item.Ref.ID {
+		return r.mergedAway(ctx, item, run.snap.Deal.Ref)
+	}
 	run.about = r.aboutDeal(run.snap)
 	if err := r.Records.Save(ctx, item, r.seenDeal(run.snap, run.about), r.Clock()); err != nil {
 		return Outcome{}, err
+	}
+	if len(run.snap.Deal.Merged) > 0 && !run.posted.Done() {
+		var outcome Outcome
+		var held bool
+		if run, outcome, held, err = r.inheritInvoice(ctx, run); held || err != nil {
+			return outcome, describe(err, run.about)
+		}
 	}
 	if !run.snap.Signed {
 		return r.owedNoMore(ctx, run, "The deal is not signed any more.")
@@ -68,7 +78,7 @@ func (r *Runner) deal(ctx context.Context, item Item) (Outcome, error) {
 
 func (r *Runner) aboutDeal(snap canon.Snapshot) exception.Finding {
 	about := exception.Finding{
-		Title: datacontract.Title(snap.Deal), CRMLink: r.Source.Link(snap.Deal.Ref),
+		Title: datacontract.Title(snap.Deal), CRMLink: r.Source.Link(snap.Deal.Ref), Seller: snap.Seller,
 	}
 	if snap.Company != nil {
 		about.Customer = datacontract.Title(*snap.Company)
@@ -261,6 +271,11 @@ func (r *Runner) conflictOf(ctx context.Context, item Item, posted posting.Posti
 	about.Kind, about.Team = exception.Conflict, r.Policy.Finance
 	about.Reason = why + " " + posted.ERPNumber + " stays as it is."
 	about.ERPLink = posted.ERPLink
+	return r.acceptable(ctx, item, about, result)
+}
+
+// acceptable holds an item, unless a person has accepted this very finding.
+func (r *Runner) acceptable(ctx context.Context, item Item, about exception.Finding, result Result) (Outcome, error) {
 	latest, err := r.Records.Latest(ctx, item.ID)
 	if err != nil {
 		return Outcome{}, err

@@ -24,6 +24,8 @@ func (r *Runner) newCustomer(ctx context.Context, run companyRun, doc canon.Docu
 		return r.postCustomer(ctx, run.item, doc)
 	case number != "":
 		return r.linkCustomer(ctx, run, doc, number)
+	case run.planned: // it was decided that there is none
+		return r.postCustomer(ctx, run.item, doc)
 	}
 	alike, err := r.Directory.Resembling(ctx, doc)
 	if err != nil {

@@ -208,12 +208,18 @@ func (r *rig) rewrite(id string, doc canon.Document) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	r.execute("update documents set document = $2 where id::text = $1 and state = 'draft'", id, payload)
+}
+
+// execute changes the books behind Meshline's back.
+func (r *rig) execute(query string, args ...any) {
+	r.t.Helper()
 	connection, err := pgx.Connect(r.t.Context(), r.booksURL)
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	defer func() { _ = connection.Close(r.t.Context()) }()
-	if _, err := connection.Exec(r.t.Context(), "update documents set document = $2 where id::text = $1 and state = 'draft'", id, payload); err != nil {
+	if _, err := connection.Exec(r.t.Context(), query, args...); err != nil {
 		r.t.Fatal(err)
 	}
 }

@@ -87,6 +87,8 @@ type Records interface {
 	Posting(ctx context.Context, key string) (posting.Posting, bool, error)
 	ERPID(ctx context.Context, ref canon.Ref, kind canon.DocumentKind) (string, error)
 	Latest(ctx context.Context, itemID int64) (*exception.Exception, error)
+	// Follow gives the document of a record to the one it was merged into.
+	Follow(ctx context.Context, item Item, from canon.Ref, kind canon.DocumentKind, now time.Time) error
 	// Wrote notes a write to the CRM before it is sent, so that its echo is known.
 	Wrote(ctx context.Context, ref canon.Ref, properties map[string]string, now time.Time) error
 }
@@ -97,6 +99,12 @@ type Directory interface {
 	Resembling(ctx context.Context, doc canon.Document) ([]canon.Resemblance, error)
 	// Customer returns the customer with that number; fault.NotFound if none.
 	Customer(ctx context.Context, number string) (canon.ERPDocument, error)
+}
+
+// People is a CRM that knows who is to be asked at a company.
+type People interface {
+	// People returns the contacts of a company, the oldest first.
+	People(ctx context.Context, company string) ([]canon.Record, error)
 }
 
 // Policy is how patient the pipeline is, and who owns what.
@@ -133,6 +141,8 @@ type Runner struct {
 	Queue   Queue
 	Records Records
 	Poster  *posting.Poster
+	// People is asked for the contact of a new customer; nil for nobody.
+	People People
 	// Directory is asked before a customer is made; nil where all are ours.
 	Directory Directory
 	Policy    Policy

@@ -79,7 +79,8 @@ func (r *rig) wire(crmURL, erpURL string) {
 		LinkFormat: "https://crm.example/{type}/{id}",
 		Properties: map[string][]string{
 			canon.TypeCompany: datacontract.Customer.Properties(), canon.TypeLineItem: datacontract.Line.Properties(),
-			canon.TypeDeal: append(datacontract.Contract.Properties(), "dealstage", "business_unit"),
+			canon.TypeContact: {"firstname", "lastname", "email", "phone"},
+			canon.TypeDeal:    append(datacontract.Contract.Properties(), "dealstage", "business_unit"),
 		},
 	})
 	r.desk = &exception.Desk{Store: storage.Exceptions{DB: r.db}, Waker: sleeper{}, Clock: r.clock, Roles: exception.Roles{
@@ -88,7 +89,7 @@ func (r *rig) wire(crmURL, erpURL string) {
 	}}
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	r.run = &pipeline.Runner{
-		Source: source, Queue: r.queue, Records: records, Clock: r.clock, Log: log,
+		People: source, Source: source, Queue: r.queue, Records: records, Clock: r.clock, Log: log,
 		Poster: &posting.Poster{
 			Store: storage.Postings{DB: r.db, Clock: r.clock}, Target: ledger.NewClient(erpURL, key, timeout, nil),
 			Clock: r.clock, CallTimeout: timeout, Quarantine: 10 * time.Second,

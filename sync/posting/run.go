@@ -64,6 +64,14 @@ func (p *Poster) Run(ctx context.Context, c Claim, doc canon.Document, mode Mode
 	}
 }
 
+// Find returns the documents that the ERP has for doc.
+func (p *Poster) Find(ctx context.Context, doc canon.Document) ([]canon.ERPDocument, error) {
+	if p.Direct != nil {
+		return p.Direct.Find(ctx, doc)
+	}
+	return p.Target.Find(ctx, doc)
+}
+
 // Adopt takes a document that stands in the ERP already for doc; nothing is
 // sent.
 func (p *Poster) Adopt(ctx context.Context, c Claim, doc canon.Document, erp canon.ERPDocument) (Posting, error) {

@@ -45,7 +45,7 @@ func All() []Entry {
 func open() exception.Exception {
 	ref := canon.Ref{Source: "hubspot", Type: canon.TypeDeal, ID: "9000000006"}
 	e := exception.New(7, ref, exception.Finding{
-		Kind: exception.Validation, Team: "sales_ops", Title: "Spring campaign", Customer: "Blue & Sons <Ltd>", Amount: euros("10780.00"),
+		Kind: exception.Validation, Team: "sales_ops", Title: "Spring campaign", Customer: "Blue & Sons <Ltd>", Amount: euros("10780.00"), Seller: "Sam Example",
 		CRMLink: "https://crm.example/deal/9000000006",
 		Problems: []datacontract.Problem{{
 			Ref: ref, Record: "Contract Spring campaign", Label: "Billing code", Property: "billing_code", Type: datacontract.Text,

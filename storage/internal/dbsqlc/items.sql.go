@@ -190,6 +190,33 @@ func (q *Queries) FinishItem(ctx context.Context, db DBTX, arg FinishItemParams)
 	return i, err
 }
 
+const followMapping = `-- name: FollowMapping :execrows
+update id_mappings set object_id = $1 where source = $2 and object_type = $3 and object_id = $4 and kind = $5
+`
+
+type FollowMappingParams struct {
+	IntoID     string
+	Source     string
+	ObjectType string
+	FromID     string
+	Kind       string
+}
+
+// The ERP document of a record that was merged belongs to the one it went into.
+func (q *Queries) FollowMapping(ctx context.Context, db DBTX, arg FollowMappingParams) (int64, error) {
+	result, err := db.Exec(ctx, followMapping,
+		arg.IntoID,
+		arg.Source,
+		arg.ObjectType,
+		arg.FromID,
+		arg.Kind,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const mapping = `-- name: Mapping :one
 select erp_id, erp_number from id_mappings
 where source = $1 and object_type = $2 and object_id = $3 and kind = $4

@@ -2,6 +2,7 @@ package hubspotsim
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/subtle"
 	"encoding/json"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"net/http/httptest"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -20,6 +22,20 @@ func (s *Sim) routes() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /crm/objects/{version}/{type}/batch/read", s.batchRead)
 	mux.HandleFunc("POST /crm/objects/{version}/{type}/batch/update", s.batchUpdate)
+	mux.HandleFunc("POST /crm/objects/{version}/{type}/batch/upsert", s.batchUpsert)
+	mux.HandleFunc("GET /crm/objects/{version}/{type}", s.list)
+	mux.HandleFunc("POST /crm/objects/{version}/{type}", s.createOne)
+	mux.HandleFunc("POST /crm/objects/{version}/{type}/search", s.search)
+	mux.HandleFunc("POST /crm/objects/{version}/{type}/merge", s.mergeTwo)
+	mux.HandleFunc("DELETE /crm/objects/{version}/{type}/{id}", s.archiveOne)
+	mux.HandleFunc("PUT /crm/objects/{version}/{from}/{fromID}/associations/default/{to}/{toID}", s.associateDefault)
+	mux.HandleFunc("GET /crm/properties/{version}/{type}", s.listProperties)
+	mux.HandleFunc("POST /crm/properties/{version}/{type}", s.createProperty)
+	mux.HandleFunc("GET /crm/properties/{version}/{type}/groups", s.listGroups)
+	mux.HandleFunc("POST /crm/properties/{version}/{type}/groups", s.createGroup)
+	mux.HandleFunc("GET /crm/owners/{version}", s.owners)
+	mux.HandleFunc("GET /account-info/{version}/details", s.account)
+	mux.HandleFunc("POST /oauth/v2/private-apps/get/access-token-info", s.tokenInfo)
 	mux.HandleFunc("GET /crm/objects/{version}/{type}/{id}", s.readOne)
 	mux.HandleFunc("PATCH /crm/objects/{version}/{type}/{id}", s.updateOne)
 	mux.HandleFunc("POST /crm/associations/{version}/{from}/{to}/batch/read", s.readAssociations)
@@ -30,7 +46,7 @@ func (s *Sim) routes() *http.ServeMux {
 	return mux
 }
 
-var datedVersion = regexp.MustCompile(`^/crm/[a-z]+/20[0-9]{2}-(03|09)/`)
+var datedVersion = regexp.MustCompile(`^/(crm/[a-z]+|account-info)/20[0-9]{2}-(03|09)(/|$)`)
 
 // ServeHTTP is the API: limits and rights first, faults on demand, then the
 // call itself.
@@ -64,6 +80,14 @@ func (s *Sim) serve(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusUnauthorized, "INVALID_AUTHENTICATION", "The token is not valid.", nil)
 		return
 	}
+	if strings.HasSuffix(r.URL.Path, "/search") {
+		if s.overSearchLimit() {
+			tooMany(w, "SECONDLY")
+			return
+		}
+		s.allowed(w, r)
+		return
+	}
 	remaining, over := s.overLimit()
 	if !s.config.Unlimited {
 		w.Header().Set("X-HubSpot-RateLimit-Max", strconv.Itoa(s.config.PerTenSeconds))
@@ -71,15 +95,34 @@ func (s *Sim) serve(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-HubSpot-RateLimit-Interval-Milliseconds", strconv.FormatInt(window.Milliseconds(), 10))
 	}
 	if over {
-		tooMany(w)
+		tooMany(w, "TEN_SECONDLY_ROLLING")
 		return
 	}
+	s.allowed(w, r)
+}
+
+// allowed serves a call that is within the limits: faults on demand, rights,
+// then the call itself.
+func (s *Sim) allowed(w http.ResponseWriter, r *http.Request) {
 	if f, asked := s.takeFault(r, false); asked {
 		if f.status == http.StatusTooManyRequests {
-			tooMany(w)
+			tooMany(w, cmp.Or(f.policy, "TEN_SECONDLY_ROLLING"))
 			return
 		}
-		refuse(w, f.status, "", "It was asked to fail.", nil)
+		if f.retryAfter > 0 {
+			w.Header().Set("Retry-After", strconv.Itoa(f.retryAfter))
+		}
+		refuse(w, f.status, f.category, cmp.Or(f.message, "It was asked to fail."), nil)
+		return
+	}
+	if scopes := s.lacking(r); scopes != nil {
+		refuse(w, http.StatusForbidden, "MISSING_SCOPES",
+			"This app hasn't been granted all required scopes to make this call. Read more about required scopes here: https://developers.hubspot.com/scopes.",
+			[]detail{{Message: "One or more of the following scopes are required.", Context: map[string][]string{"requiredGranularScopes": scopes}}})
+		return
+	}
+	if strings.HasPrefix(r.URL.Path, "/oauth/") {
+		s.mux.ServeHTTP(w, r)
 		return
 	}
 	if !datedVersion.MatchString(r.URL.Path) {
@@ -102,7 +145,9 @@ func (s *Sim) remember(r *http.Request, status int, body []byte) {
 // detail is one part of an error.
 type detail struct {
 	Message string              `json:"message"`
+	Code    string              `json:"code,omitempty"`
 	Context map[string][]string `json:"context,omitempty"`
+	taken   string              // HubSpot's sentence about a value that must be unique
 }
 
 func refuse(w http.ResponseWriter, status int, category, message string, errors []detail) {
@@ -118,10 +163,10 @@ func refuse(w http.ResponseWriter, status int, category, message string, errors 
 
 const correlation = "5a1e0c1e-0000-4000-8000-000000000001"
 
-func tooMany(w http.ResponseWriter) {
+func tooMany(w http.ResponseWriter, policy string) {
 	answer(w, http.StatusTooManyRequests, map[string]any{
-		"status": "error", "message": "The limit of ten seconds is reached.", "errorType": "RATE_LIMIT",
-		"correlationId": correlation, "policyName": "TEN_SECONDLY_ROLLING",
+		"status": "error", "message": "You have reached your " + strings.ToLower(policy) + " limit.", "errorType": "RATE_LIMIT",
+		"correlationId": correlation, "policyName": policy,
 	})
 }
 
@@ -132,6 +177,8 @@ func answer(w http.ResponseWriter, status int, body any) {
 
 type input struct {
 	ID         string            `json:"id"`
+	IDProperty string            `json:"idProperty"`
+	Trace      string            `json:"objectWriteTraceId"`
 	Properties map[string]string `json:"properties"`
 }
 
@@ -152,7 +199,7 @@ func decodeBatch(w http.ResponseWriter, r *http.Request, most int, into any, cou
 }
 
 func (s *Sim) typed(w http.ResponseWriter, r *http.Request) (string, bool) {
-	objectType := r.PathValue("type")
+	objectType := plural(r.PathValue("type"))
 	if _, ok := singular[objectType]; !ok {
 		refuse(w, http.StatusNotFound, "OBJECT_NOT_FOUND", "This type of object does not exist.", nil)
 		return "", false
@@ -161,7 +208,11 @@ func (s *Sim) typed(w http.ResponseWriter, r *http.Request) (string, bool) {
 }
 
 func shown(object *Object, properties []string) map[string]any {
-	values := map[string]any{"hs_object_id": object.ID, "hs_lastmodifieddate": stamp(object.UpdatedAt), "createdate": stamp(object.CreatedAt)}
+	modified := "hs_lastmodifieddate"
+	if object.Type == Contacts {
+		modified = "lastmodifieddate"
+	}
+	values := map[string]any{"hs_object_id": object.ID, modified: stamp(object.UpdatedAt), "createdate": stamp(object.CreatedAt)}
 	for _, name := range properties {
 		if value, ok := object.Properties[name]; ok && value != "" {
 			values[name] = value

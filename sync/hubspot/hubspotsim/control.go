@@ -13,6 +13,10 @@ type fault struct {
 	status int
 	times  int
 	after  bool // the call takes effect first
+
+	// What the answer says, where it says more than its status.
+	policy, category, message string
+	retryAfter                int // seconds
 }
 
 // Fail makes the next calls whose path contains part fail with status: 429
@@ -21,6 +25,22 @@ func (s *Sim) Fail(part string, status, times int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults = append(s.faults, fault{path: part, status: status, times: times})
+}
+
+// Answer is a failure in HubSpot's own words.
+type Answer struct {
+	Status                    int
+	Policy, Category, Message string
+	RetryAfter                int // seconds
+}
+
+// FailWith makes the next call whose path contains part fail with an answer.
+func (s *Sim) FailWith(part string, a Answer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = append(s.faults, fault{
+		path: part, status: a.Status, times: 1, policy: a.Policy, category: a.Category, message: a.Message, retryAfter: a.RetryAfter,
+	})
 }
 
 // LoseReply lets the next calls whose path contains part take effect and then

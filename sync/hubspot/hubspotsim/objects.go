@@ -4,17 +4,34 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
 
+// propertyList decodes the properties that a read asks for, a list or one text
+// with commas.
+func propertyList(r *http.Request) []string {
+	var names []string
+	for _, value := range r.URL.Query()["properties"] {
+		names = append(names, strings.Split(value, ",")...)
+	}
+	return names
+}
+
 func (s *Sim) batchRead(w http.ResponseWriter, r *http.Request) {
 	objectType, ok := s.typed(w, r)
 	var in struct {
-		Properties []string `json:"properties"`
-		Inputs     []input  `json:"inputs"`
+		Properties *[]string `json:"properties"`
+		History    *[]string `json:"propertiesWithHistory"`
+		IDProperty string    `json:"idProperty"`
+		Inputs     []input   `json:"inputs"`
 	}
 	if !ok || !decodeBatch(w, r, batchMost, &in, func() int { return len(in.Inputs) }) {
+		return
+	}
+	if in.Properties == nil || in.History == nil {
+		refuse(w, http.StatusBadRequest, "VALIDATION_ERROR", "Some required fields were not set: [properties, propertiesWithHistory]", nil)
 		return
 	}
 	s.mu.Lock()
@@ -22,8 +39,8 @@ func (s *Sim) batchRead(w http.ResponseWriter, r *http.Request) {
 	results := []any{}
 	var missing []string
 	for _, one := range in.Inputs {
-		if object := s.objects[objectType][one.ID]; object != nil {
-			results = append(results, shown(object, in.Properties))
+		if object := s.lookUp(objectType, one.ID, in.IDProperty); object != nil {
+			results = append(results, shown(object, *in.Properties))
 		} else {
 			missing = append(missing, one.ID)
 		}
@@ -33,8 +50,28 @@ func (s *Sim) batchRead(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer(w, http.StatusMultiStatus, map[string]any{"status": "COMPLETE", "results": results, "numErrors": 1, "errors": []any{
-		map[string]any{"status": "error", "category": "OBJECT_NOT_FOUND", "message": "Some objects were not found.", "context": map[string]any{"ids": missing}},
+		map[string]any{
+			"status": "error", "category": "OBJECT_NOT_FOUND", "context": map[string]any{"ids": missing},
+			"message": "Could not get some " + strings.ToUpper(singular[objectType]) + " objects, they may be deleted or not exist. Check that ids are valid.",
+		},
 	}})
+}
+
+// lookUp finds an object by its id, by that of a record merged into it, or by a
+// unique property.
+func (s *Sim) lookUp(objectType, id, property string) *Object {
+	if property != "" && property != "hs_object_id" {
+		for _, object := range s.objects[objectType] {
+			if object.Properties[property] == id {
+				return object
+			}
+		}
+		return nil
+	}
+	for merged, known := s.merged[id]; known; merged, known = s.merged[id] {
+		id = merged
+	}
+	return s.objects[objectType][id]
 }
 
 func (s *Sim) readOne(w http.ResponseWriter, r *http.Request) {
@@ -44,12 +81,64 @@ func (s *Sim) readOne(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	object := s.objects[objectType][r.PathValue("id")]
+	object := s.lookUp(objectType, r.PathValue("id"), r.URL.Query().Get("idProperty"))
 	if object == nil {
-		refuse(w, http.StatusNotFound, "OBJECT_NOT_FOUND", "The object was not found.", nil)
+		refuse(w, http.StatusNotFound, "OBJECT_NOT_FOUND", "resource not found", nil)
 		return
 	}
-	answer(w, http.StatusOK, shown(object, strings.Split(r.URL.Query().Get("properties"), ",")))
+	answer(w, http.StatusOK, shown(object, propertyList(r)))
+}
+
+// listMost is the most objects on one page of a list.
+const listMost = 100
+
+// list walks all objects of a type in the order of their ids; what is archived
+// is left out.
+func (s *Sim) list(w http.ResponseWriter, r *http.Request) {
+	objectType, ok := s.typed(w, r)
+	if !ok {
+		return
+	}
+	limit := 10
+	if text := r.URL.Query().Get("limit"); text != "" {
+		limit, _ = strconv.Atoi(text)
+	}
+	if limit < 1 || limit > listMost {
+		refuse(w, http.StatusBadRequest, "VALIDATION_ERROR", fmt.Sprintf("A page has 1 to %d objects.", listMost), nil)
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	results := []any{}
+	after := r.URL.Query().Get("after")
+	for _, object := range s.ordered(objectType) {
+		if compareIDs(object.ID, after) <= 0 {
+			continue
+		}
+		if len(results) == limit {
+			last := results[limit-1].(map[string]any)["id"]
+			answer(w, http.StatusOK, map[string]any{"results": results, "paging": map[string]any{"next": map[string]any{"after": last}}})
+			return
+		}
+		results = append(results, shown(object, propertyList(r)))
+	}
+	answer(w, http.StatusOK, map[string]any{"results": results})
+}
+
+func (s *Sim) ordered(objectType string) []*Object {
+	var all []*Object
+	for _, object := range s.objects[objectType] {
+		all = append(all, object)
+	}
+	slices.SortFunc(all, func(a, b *Object) int { return compareIDs(a.ID, b.ID) })
+	return all
+}
+
+func compareIDs(a, b string) int {
+	if len(a) != len(b) {
+		return len(a) - len(b)
+	}
+	return strings.Compare(a, b)
 }
 
 func (s *Sim) batchUpdate(w http.ResponseWriter, r *http.Request) {
@@ -64,28 +153,127 @@ func (s *Sim) batchUpdate(w http.ResponseWriter, r *http.Request) {
 	defer s.mu.Unlock()
 	seen := map[string]bool{}
 	for _, one := range in.Inputs {
-		object := s.objects[objectType][one.ID]
+		object := s.lookUp(objectType, one.ID, one.IDProperty)
 		if object == nil {
 			refuse(w, http.StatusNotFound, "OBJECT_NOT_FOUND", "An object of the batch was not found.", nil)
 			return
 		}
 		if seen[one.ID] {
-			refuse(w, http.StatusBadRequest, "VALIDATION_ERROR", "The batch names an object twice.", nil)
+			refuse(w, http.StatusBadRequest, "VALIDATION_ERROR", "Duplicate IDs found in batch input: ["+one.ID+"]. IDs must be unique", nil)
 			return
 		}
 		seen[one.ID] = true
-		if problems := s.invalid(object, one.Properties); len(problems) > 0 {
-			refuse(w, http.StatusBadRequest, "VALIDATION_ERROR", "Property values were not valid", problems)
+		if problems := s.invalid(r, object, one.Properties); len(problems) > 0 {
+			invalid(w, problems)
 			return
 		}
 	}
 	results := []any{}
 	for _, one := range in.Inputs {
-		object := s.objects[objectType][one.ID]
+		object := s.lookUp(objectType, one.ID, one.IDProperty)
 		s.change(object, one.Properties, "INTEGRATION")
 		results = append(results, shown(object, nil))
 	}
 	answer(w, http.StatusOK, map[string]any{"status": "COMPLETE", "results": results})
+}
+
+// batchUpsert changes or makes objects by a unique property; what is refused
+// does not stop the others.
+func (s *Sim) batchUpsert(w http.ResponseWriter, r *http.Request) {
+	objectType, ok := s.typed(w, r)
+	var in struct {
+		Inputs []input `json:"inputs"`
+	}
+	if !ok || !decodeBatch(w, r, batchMost, &in, func() int { return len(in.Inputs) }) {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	results, errors := []any{}, []any{}
+	for _, one := range in.Inputs {
+		object := s.lookUp(objectType, one.ID, one.IDProperty)
+		isNew := object == nil
+		if isNew {
+			object = &Object{Type: objectType, Properties: map[string]string{}}
+		}
+		values := map[string]string{}
+		for name, value := range one.Properties {
+			values[name] = value
+		}
+		if one.IDProperty != "" {
+			values[one.IDProperty] = one.ID
+		}
+		problems := s.invalid(r, object, values)
+		if isNew && one.IDProperty == "" || one.IDProperty != "" && !s.properties[objectType][one.IDProperty].Unique && one.IDProperty != "hs_object_id" {
+			problems = append(problems, detail{Message: "The property is not unique.", Context: map[string][]string{"propertyName": {one.IDProperty}}})
+		}
+		if len(problems) > 0 {
+			errors = append(errors, map[string]any{
+				"status": "error", "category": "VALIDATION_ERROR", "message": listed(problems), "context": map[string]any{"objectWriteTraceId": []string{one.Trace}},
+			})
+			continue
+		}
+		if isNew {
+			object = s.add(objectType, values, "INTEGRATION")
+		} else {
+			s.change(object, values, "INTEGRATION")
+		}
+		entry := shown(object, nil)
+		entry["new"] = isNew
+		if one.Trace != "" {
+			entry["objectWriteTraceId"] = one.Trace
+		}
+		results = append(results, entry)
+	}
+	body := map[string]any{"status": "COMPLETE", "results": results}
+	if len(errors) == 0 {
+		answer(w, http.StatusOK, body)
+		return
+	}
+	body["errors"], body["numErrors"] = errors, len(errors)
+	answer(w, http.StatusMultiStatus, body)
+}
+
+func (s *Sim) createOne(w http.ResponseWriter, r *http.Request) {
+	objectType, ok := s.typed(w, r)
+	var in struct {
+		Properties   map[string]string `json:"properties"`
+		Associations []struct {
+			To    input `json:"to"`
+			Types []struct {
+				TypeID int `json:"associationTypeId"`
+			} `json:"types"`
+		} `json:"associations"`
+	}
+	if !ok {
+		return
+	}
+	if json.NewDecoder(r.Body).Decode(&in) != nil || in.Associations == nil {
+		refuse(w, http.StatusBadRequest, "VALIDATION_ERROR", "Some required fields were not set: [associations]", nil)
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if problems := s.invalid(r, &Object{Type: objectType, Properties: map[string]string{}}, in.Properties); len(problems) > 0 {
+		invalid(w, problems)
+		return
+	}
+	object := s.add(objectType, in.Properties, "INTEGRATION")
+	for _, one := range in.Associations {
+		if other := s.anyObject(one.To.ID); other != nil {
+			s.associate(objectType, object.ID, other.Type, other.ID)
+		}
+	}
+	answer(w, http.StatusCreated, shown(object, nil))
+}
+
+func (s *Sim) anyObject(id string) *Object {
+	for _, objects := range s.objects {
+		if object := objects[id]; object != nil {
+			return object
+		}
+	}
+	return nil
 }
 
 func (s *Sim) updateOne(w http.ResponseWriter, r *http.Request) {
@@ -100,115 +288,114 @@ func (s *Sim) updateOne(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	object := s.objects[objectType][r.PathValue("id")]
+	object := s.lookUp(objectType, r.PathValue("id"), r.URL.Query().Get("idProperty"))
 	if object == nil {
-		refuse(w, http.StatusNotFound, "OBJECT_NOT_FOUND", "The object was not found.", nil)
+		refuse(w, http.StatusNotFound, "OBJECT_NOT_FOUND", "resource not found", nil)
 		return
 	}
-	if problems := s.invalid(object, in.Properties); len(problems) > 0 {
-		refuse(w, http.StatusBadRequest, "VALIDATION_ERROR", "Property values were not valid", problems)
+	if problems := s.invalid(r, object, in.Properties); len(problems) > 0 {
+		invalid(w, problems)
 		return
 	}
 	s.change(object, in.Properties, "INTEGRATION")
 	answer(w, http.StatusOK, shown(object, nil))
 }
 
-// known are the properties that the account has; others are refused.
-var known = map[string]string{
-	Companies: " name billing_email country_code tax_number erp_customer_code domain ",
-	Deals: " dealname billing_code deal_currency_code amount closedate po_number dealstage pipeline " +
-		"erp_invoice_number erp_invoice_link erp_status erp_time_to_bill_hours business_unit ",
-	LineItems: " name hs_sku quantity price billing_code amount ",
+func (s *Sim) archiveOne(w http.ResponseWriter, r *http.Request) {
+	objectType, ok := s.typed(w, r)
+	if !ok {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.archive(objectType, r.PathValue("id"), "INTEGRATION")
+	w.WriteHeader(http.StatusNoContent)
 }
 
-// numeric are the properties that must be numbers.
-const numeric = " amount quantity price "
+func (s *Sim) mergeTwo(w http.ResponseWriter, r *http.Request) {
+	objectType, ok := s.typed(w, r)
+	var in struct {
+		Primary string `json:"primaryObjectId"`
+		Other   string `json:"objectIdToMerge"`
+	}
+	if !ok || json.NewDecoder(r.Body).Decode(&in) != nil {
+		refuse(w, http.StatusBadRequest, "VALIDATION_ERROR", "The body is not readable.", nil)
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.objects[objectType][in.Primary] == nil || s.objects[objectType][in.Other] == nil {
+		refuse(w, http.StatusNotFound, "OBJECT_NOT_FOUND", "resource not found", nil)
+		return
+	}
+	answer(w, http.StatusOK, shown(s.merge(objectType, in.Primary, in.Other, "INTEGRATION"), nil))
+}
+
+// invalid answers with everything that a write has wrong, as HubSpot does: in
+// the sentence and in the list.
+func invalid(w http.ResponseWriter, problems []detail) {
+	for _, p := range problems {
+		if p.taken != "" {
+			refuse(w, http.StatusBadRequest, "VALIDATION_ERROR", p.taken, nil)
+			return
+		}
+	}
+	refuse(w, http.StatusBadRequest, "VALIDATION_ERROR", listed(problems), problems)
+}
+
+func listed(problems []detail) string {
+	var list []map[string]any
+	for _, p := range problems {
+		name := ""
+		if names := p.Context["propertyName"]; len(names) > 0 {
+			name = names[0]
+		}
+		list = append(list, map[string]any{"isValid": false, "message": p.Message, "error": p.Code, "name": name})
+	}
+	text, _ := json.Marshal(list)
+	return "Property values were not valid: " + string(text)
+}
 
 // invalid returns what the account refuses about a write.
-func (s *Sim) invalid(object *Object, properties map[string]string) []detail {
+func (s *Sim) invalid(r *http.Request, object *Object, values map[string]string) []detail {
 	var problems []detail
-	refused := func(property, why string) {
-		problems = append(problems, detail{why, map[string][]string{"propertyName": {property}}})
+	refused := func(property, code, why string) {
+		problems = append(problems, detail{Message: why, Code: code, Context: map[string][]string{"propertyName": {property}}})
 	}
-	for name, value := range properties {
-		padded := " " + name + " "
+	for name, value := range values {
+		p, known := s.properties[object.Type][name]
 		why, isRefused := s.refused[value]
 		switch {
-		case !strings.Contains(known[object.Type], padded):
-			refused(name, fmt.Sprintf("Property %q does not exist", name))
+		case !known:
+			refused(name, "PROPERTY_DOESNT_EXIST", fmt.Sprintf("Property %q does not exist", name))
+		case p.ReadOnly:
+			refused(name, "READ_ONLY_VALUE", fmt.Sprintf("%q is a read only property; its value cannot be set.", name))
 		case isRefused:
-			refused(name, why)
-		case strings.Contains(numeric, padded) && value != "" && !isNumber(value):
-			refused(name, fmt.Sprintf("%s was not a valid number.", value))
+			refused(name, "INVALID_OPTION", why)
+		case p.Type == "number" && value != "" && !isNumber(value):
+			refused(name, "INVALID_FLOAT", fmt.Sprintf("%s was not a valid number.", value))
+		case p.Unique && value != "":
+			if other := s.lookUp(object.Type, value, name); other != nil && other.ID != object.ID {
+				problems = append(problems, detail{taken: fmt.Sprintf(
+					"Cannot set PropertyValueCoordinates{portalId=%d, objectTypeId=ObjectTypeId{legacyObjectType=%s}, propertyName=%s, value=%s} on %s. %s already has that value.",
+					s.config.PortalID, strings.ToUpper(singular[object.Type]), name, value, object.ID, other.ID)})
+			}
 		}
 	}
-	for _, name := range s.required[object.Type] {
-		value, written := properties[name]
-		if (written && value == "") || (!written && object.Properties[name] == "") {
-			refused(name, "This property is required.")
+	// The account's own rules bind the API from this version on.
+	if !strings.Contains(r.URL.Path, "/2026-03/") {
+		for _, name := range s.required[object.Type] {
+			value, written := values[name]
+			if (written && value == "") || (!written && object.Properties[name] == "") {
+				refused(name, "REQUIRED_PROPERTY", "This property is required.")
+			}
 		}
 	}
+	slices.SortFunc(problems, func(a, b detail) int { return strings.Compare(a.Message, b.Message) })
 	return problems
 }
 
 func isNumber(text string) bool {
 	_, err := strconv.ParseFloat(text, 64)
 	return err == nil
-}
-
-// associationsMost is the most inputs of an association batch.
-const associationsMost = 1000
-
-type associated struct {
-	ToObjectID       json.Number      `json:"toObjectId"`
-	AssociationTypes []map[string]any `json:"associationTypes"`
-}
-
-func linkType(id int) map[string]any {
-	return map[string]any{"category": "HUBSPOT_DEFINED", "typeId": id, "label": nil}
-}
-
-func (s *Sim) readAssociations(w http.ResponseWriter, r *http.Request) {
-	var in struct {
-		Inputs []input `json:"inputs"`
-	}
-	if !decodeBatch(w, r, associationsMost, &in, func() int { return len(in.Inputs) }) {
-		return
-	}
-	pair := r.PathValue("from") + "/" + r.PathValue("to")
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	byFrom := map[string][]associated{}
-	for _, l := range s.links {
-		from, to := l.ends(pair)
-		if from == "" || to.ToObjectID == "" {
-			continue
-		}
-		byFrom[from] = append(byFrom[from], to)
-	}
-	results := []any{}
-	for _, one := range in.Inputs {
-		if to := byFrom[one.ID]; len(to) > 0 {
-			results = append(results, map[string]any{"from": map[string]string{"id": one.ID}, "to": to})
-		}
-	}
-	answer(w, http.StatusOK, map[string]any{"status": "COMPLETE", "results": results})
-}
-
-// ends returns a link as one direction of it is asked for.
-func (l link) ends(pair string) (string, associated) {
-	const primary, labelled, dealToLine, lineToDeal = 5, 341, 19, 20
-	switch pair {
-	case Deals + "/" + Companies:
-		return l.deal, associated{json.Number(l.company), []map[string]any{linkType(primary), linkType(labelled)}}
-	case Deals + "/" + LineItems:
-		return l.deal, associated{json.Number(l.line), []map[string]any{linkType(dealToLine)}}
-	case LineItems + "/" + Deals:
-		if l.line == "" {
-			return "", associated{}
-		}
-		return l.line, associated{json.Number(l.deal), []map[string]any{linkType(lineToDeal)}}
-	default:
-		return "", associated{}
-	}
 }

@@ -1,5 +1,5 @@
-// Package hubspotsim is a local HubSpot: companies, deals and line items behind
-// the dated CRM API, with its limits, its errors and its signed webhooks. It
+// Package hubspotsim is a local HubSpot: companies, contacts, deals, line items
+// and products behind the dated CRM API, with its limits, its errors and its signed webhooks. It
 // can be told to fail, to repeat itself and to mix up the order.
 package hubspotsim
 
@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -18,10 +19,25 @@ const (
 	Companies = "companies"
 	Deals     = "deals"
 	LineItems = "line_items"
+	Contacts  = "contacts"
+	Products  = "products"
 )
 
-// singular is how webhooks call a type.
-var singular = map[string]string{Companies: "company", Deals: "deal", LineItems: "line_item"}
+// singular is how webhooks call a type; typeIDs are its numbers.
+var (
+	singular = map[string]string{Companies: "company", Deals: "deal", LineItems: "line_item", Contacts: "contact", Products: "product"}
+	typeIDs  = map[string]string{Companies: "0-2", Deals: "0-3", LineItems: "0-8", Contacts: "0-1", Products: "0-7"}
+)
+
+// plural is the name of a type, however a path names it.
+func plural(name string) string {
+	for many, one := range singular {
+		if name == one || name == typeIDs[many] {
+			return many
+		}
+	}
+	return name
+}
 
 // The stages of the one pipeline.
 const (
@@ -41,6 +57,17 @@ type Config struct {
 	// account. Unlimited is for measurements only.
 	PerTenSeconds int
 	Unlimited     bool
+	// Generic sends webhooks of the generic types, as object.creation.
+	Generic bool
+	// Bare has none of the properties that Meshline's setup makes.
+	Bare bool
+	// Scopes are what the token may do; nil means all that Meshline asks for.
+	Scopes []string
+	Owners []Owner
+	// SearchLag is how long a search does not see a change; AssociationPage is
+	// how many associations an answer holds.
+	SearchLag       time.Duration
+	AssociationPage int
 	// RetryWait is the pause before an unanswered webhook is sent again.
 	RetryWait time.Duration
 }
@@ -61,9 +88,16 @@ type Sim struct {
 	config Config
 	mux    *http.ServeMux
 
-	mu        sync.Mutex
-	objects   map[string]map[string]*Object // by type and id
-	links     []link
+	mu       sync.Mutex
+	objects  map[string]map[string]*Object // by type and id
+	archived map[string]*Object            // by id
+	merged   map[string]string             // id -> id of the record it went into
+	links    []link
+
+	properties map[string]map[string]Property // by type and name
+	groups     map[string][]string
+	searches   []time.Time
+
 	nextID    int64
 	nextEvent int64
 	required  map[string][]string
@@ -75,8 +109,6 @@ type Sim struct {
 	onCall    func(call string, after bool)
 	hooks     webhooks
 }
-
-type link struct{ company, deal, line string }
 
 // Call is one request that arrived.
 type Call struct {
@@ -93,13 +125,21 @@ func New(config Config) *Sim {
 	config.RetryWait = cmp.Or(config.RetryWait, time.Second)
 	config.PortalID = cmp.Or(config.PortalID, 1482001)
 	config.AppID = cmp.Or(config.AppID, 77001)
+	config.AssociationPage = cmp.Or(config.AssociationPage, 500)
+	if config.Scopes == nil {
+		config.Scopes = allScopes
+	}
 	if config.Clock == nil {
 		config.Clock = time.Now
 	}
 	const firstID = 9000000001
 	s := &Sim{
 		config: config, nextID: firstID, nextEvent: 1, refused: map[string]string{}, required: map[string][]string{},
-		objects: map[string]map[string]*Object{Companies: {}, Deals: {}, LineItems: {}},
+		objects:  map[string]map[string]*Object{Companies: {}, Deals: {}, LineItems: {}, Contacts: {}, Products: {}},
+		archived: map[string]*Object{}, merged: map[string]string{}, properties: newSchema(config.Bare), groups: map[string][]string{},
+	}
+	for objectType := range s.objects {
+		s.groups[objectType] = []string{singular[objectType] + "information"}
 	}
 	s.hooks.init()
 	s.mux = s.routes()
@@ -110,12 +150,17 @@ func New(config Config) *Sim {
 func (s *Sim) Create(objectType string, properties map[string]string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.add(objectType, properties, "CRM_UI").ID
+}
+
+func (s *Sim) add(objectType string, properties map[string]string, source string) *Object {
 	id := strconv.FormatInt(s.nextID, 10)
 	s.nextID++
 	now := s.config.Clock()
-	s.objects[objectType][id] = &Object{ID: id, Type: objectType, Properties: maps.Clone(properties), CreatedAt: now, UpdatedAt: now}
-	s.notify(event{SubscriptionType: singular[objectType] + ".creation", ObjectID: id, ChangeSource: "CRM_UI"})
-	return id
+	object := &Object{ID: id, Type: objectType, Properties: maps.Clone(properties), CreatedAt: now, UpdatedAt: now}
+	s.objects[objectType][id] = object
+	s.notify(event{objectType: objectType, change: "creation", ObjectID: id, ChangeSource: source})
+	return object
 }
 
 // Update changes properties as a person does in the CRM.
@@ -137,7 +182,7 @@ func (s *Sim) change(object *Object, properties map[string]string, source string
 		object.Properties[name] = value
 		object.UpdatedAt = s.config.Clock()
 		s.notify(event{
-			SubscriptionType: singular[object.Type] + ".propertyChange", ObjectID: object.ID,
+			objectType: object.Type, change: "propertyChange", ObjectID: object.ID,
 			PropertyName: name, PropertyValue: value, ChangeSource: source,
 		})
 	}
@@ -147,32 +192,107 @@ func (s *Sim) change(object *Object, properties map[string]string, source string
 func (s *Sim) Delete(objectType, id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.archive(objectType, id, "CRM_UI")
+}
+
+func (s *Sim) archive(objectType, id, source string) {
+	object := s.objects[objectType][id]
+	if object == nil {
+		return
+	}
+	s.archived[id] = object
 	delete(s.objects[objectType], id)
-	s.notify(event{SubscriptionType: singular[objectType] + ".deletion", ObjectID: id, ChangeSource: "CRM_UI"})
+	s.notify(event{objectType: objectType, change: "deletion", ObjectID: id, ChangeFlag: "DELETED", ChangeSource: source})
+}
+
+// Restore brings an archived object back.
+func (s *Sim) Restore(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	object := s.archived[id]
+	if object == nil {
+		return
+	}
+	delete(s.archived, id)
+	object.UpdatedAt = s.config.Clock()
+	s.objects[object.Type][id] = object
+	s.notify(event{objectType: object.Type, change: "restore", ObjectID: id, ChangeSource: "CRM_UI"})
+}
+
+// Merge makes one record of two, under a new id that both old ones resolve to,
+// and returns it.
+func (s *Sim) Merge(objectType, primary, other string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.merge(objectType, primary, other, "CRM_UI").ID
+}
+
+func (s *Sim) merge(objectType, primary, other, source string) *Object {
+	values := maps.Clone(s.objects[objectType][other].Properties)
+	for name, value := range s.objects[objectType][primary].Properties {
+		if value != "" {
+			values[name] = value
+		}
+	}
+	var before []string
+	for _, id := range []string{primary, other} {
+		before = append(before, id)
+		if old := s.objects[objectType][id].Properties["hs_merged_object_ids"]; old != "" {
+			before = append(before, old)
+		}
+	}
+	values["hs_merged_object_ids"] = strings.Join(before, ";")
+	id := strconv.FormatInt(s.nextID, 10)
+	s.nextID++
+	now := s.config.Clock()
+	object := &Object{ID: id, Type: objectType, Properties: values, CreatedAt: now, UpdatedAt: now}
+	s.objects[objectType][id] = object
+	for _, old := range []string{primary, other} {
+		delete(s.objects[objectType], old)
+		s.merged[old] = id
+		for i, l := range s.links {
+			if l.fromType == objectType && l.from == old {
+				s.links[i].from = id
+			}
+			if l.toType == objectType && l.to == old {
+				s.links[i].to = id
+			}
+		}
+	}
+	s.notify(event{
+		objectType: objectType, change: "merge", ObjectID: primary, ChangeSource: source,
+		PrimaryObjectID: idNumber(primary), MergedObjectIDs: []int64{idNumber(other)}, NewObjectID: idNumber(id), PropertiesMoved: len(values),
+	})
+	return object
 }
 
 // LinkCompany makes a company the primary one of a deal.
 func (s *Sim) LinkCompany(deal, company string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.links = slices.DeleteFunc(s.links, func(l link) bool { return l.deal == deal && l.company != "" })
-	s.links = append(s.links, link{company: company, deal: deal})
-	s.associated(deal, company, "DEAL_TO_COMPANY")
+	s.dissociate(func(l link) bool { return l.fromType == Deals && l.from == deal && l.toType == Companies })
+	s.associate(Deals, deal, Companies, company)
+}
+
+// UnlinkCompany takes the company away from a deal.
+func (s *Sim) UnlinkCompany(deal string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dissociate(func(l link) bool { return l.fromType == Deals && l.from == deal && l.toType == Companies })
+}
+
+// LinkContact makes somebody a contact of a company.
+func (s *Sim) LinkContact(company, contact string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.associate(Companies, company, Contacts, contact)
 }
 
 // LinkLine puts a line item on a deal.
 func (s *Sim) LinkLine(deal, line string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.links = append(s.links, link{line: line, deal: deal})
-	s.associated(deal, line, "DEAL_TO_LINE_ITEM")
-}
-
-func (s *Sim) associated(deal, other, kind string) {
-	s.notify(event{
-		SubscriptionType: "deal.associationChange", ObjectID: deal, AssociationType: kind,
-		FromObjectID: idNumber(deal), ToObjectID: idNumber(other), ChangeSource: "CRM_UI",
-	})
+	s.associate(Deals, deal, LineItems, line)
 }
 
 // Get returns a copy of an object; false when there is none.
@@ -208,10 +328,8 @@ func (s *Sim) List(objectType string) []Object {
 func (s *Sim) CompanyOf(deal string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, l := range s.links {
-		if l.deal == deal && l.company != "" {
-			return l.company
-		}
+	if companies := s.linked(Deals, deal, Companies); len(companies) > 0 {
+		return companies[0]
 	}
 	return ""
 }

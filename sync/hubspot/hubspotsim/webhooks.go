@@ -25,12 +25,29 @@ type event struct {
 	AttemptNumber    int    `json:"attemptNumber"`
 	ObjectID         string `json:"-"`
 	ObjectNumber     int64  `json:"objectId,omitempty"`
+	ObjectTypeID     string `json:"objectTypeId,omitempty"`
 	AssociationType  string `json:"associationType,omitempty"`
-	FromObjectID     int64  `json:"fromObjectId,omitempty"`
-	ToObjectID       int64  `json:"toObjectId,omitempty"`
-	PropertyName     string `json:"propertyName,omitempty"`
-	PropertyValue    string `json:"propertyValue,omitempty"`
-	ChangeSource     string `json:"changeSource"`
+	Removed          bool   `json:"associationRemoved,omitempty"`
+
+	AssociationTypeID int    `json:"associationTypeId,omitempty"`
+	FromTypeID        string `json:"fromObjectTypeId,omitempty"`
+	ToTypeID          string `json:"toObjectTypeId,omitempty"`
+
+	PrimaryObjectID int64   `json:"primaryObjectId,omitempty"`
+	MergedObjectIDs []int64 `json:"mergedObjectIds,omitempty"`
+	NewObjectID     int64   `json:"newObjectId,omitempty"`
+	PropertiesMoved int     `json:"numberOfPropertiesMoved,omitempty"`
+	ChangeFlag      string  `json:"changeFlag,omitempty"`
+
+	// What the account knows, from which the names above are made.
+	objectType, change   string
+	fromTypeID, toTypeID string
+	association          bool
+	FromObjectID         int64  `json:"fromObjectId,omitempty"`
+	ToObjectID           int64  `json:"toObjectId,omitempty"`
+	PropertyName         string `json:"propertyName,omitempty"`
+	PropertyValue        string `json:"propertyValue,omitempty"`
+	ChangeSource         string `json:"changeSource"`
 }
 
 // webhooks sends events to the one subscriber.
@@ -59,13 +76,28 @@ func (h *webhooks) init() { h.kick = make(chan struct{}, 1) }
 func (s *Sim) notify(e event) {
 	e.EventID = s.nextEvent
 	s.nextEvent++
+	s.name(&e)
 	e.SubscriptionID = subscriptionID(e)
 	e.PortalID, e.AppID = s.config.PortalID, s.config.AppID
 	e.OccurredAt = s.config.Clock().UnixMilli()
-	if e.AssociationType == "" {
+	if !e.association {
 		e.ObjectNumber = idNumber(e.ObjectID)
 	}
 	s.hooks.add(e)
+}
+
+// name gives an event its type, in the older or in the generic words.
+func (s *Sim) name(e *event) {
+	if !s.config.Generic {
+		e.SubscriptionType, e.AssociationTypeID = singular[e.objectType]+"."+e.change, 0
+		return
+	}
+	e.SubscriptionType = "object." + e.change
+	if e.association {
+		e.AssociationType, e.FromTypeID, e.ToTypeID = "", e.fromTypeID, e.toTypeID
+		return
+	}
+	e.ObjectTypeID = typeIDs[e.objectType]
 }
 
 func idNumber(id string) int64 {
