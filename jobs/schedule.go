@@ -59,6 +59,7 @@ type Schedule struct {
 	Drafts     Drafts
 	Waker      Waker
 	Specs      map[string]string // job -> cron expression
+	AtFirst    map[string]bool   // jobs that run at the very first start too
 	Location   *time.Location
 	Clock      func() time.Time
 	Log        *slog.Logger
@@ -104,6 +105,9 @@ func (s *Schedule) catchUp(ctx context.Context, job string, schedule cron.Schedu
 	now := s.Clock()
 	const never = 0
 	if last.Unix() == never {
+		if s.AtFirst[job] {
+			return s.Ticks.Add(ctx, job, now.Truncate(time.Minute), now)
+		}
 		return nil
 	}
 	const longest = 8 * 24 * time.Hour
@@ -131,6 +135,9 @@ func (s *Schedule) RunOnce(ctx context.Context) error {
 			return s.escalate(ctx, at)
 		case JobWatch:
 			return s.watch(ctx, at)
+		case JobWalk, JobPoll:
+			_, err := s.Ticks.Send(ctx, job, at, s.Clock(), job, struct{}{})
+			return err
 		default:
 			return fmt.Errorf("there is no job %q", job)
 		}

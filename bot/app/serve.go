@@ -18,6 +18,7 @@ import (
 	"meshline/storage"
 	"meshline/sync/exception"
 	"meshline/sync/fault"
+	"meshline/sync/hubspot"
 	"meshline/sync/posting"
 	"meshline/sync/report"
 	"meshline/sync/work"
@@ -81,6 +82,8 @@ var topicQueues = map[string]string{
 	exception.TopicForm:  jobs.QueueSlack,
 	exception.TopicAlert: jobs.QueueSlack,
 	jobs.JobDigest:       jobs.QueueSlack,
+	jobs.JobWalk:         jobs.QueueItems,
+	jobs.JobPoll:         jobs.QueueItems,
 	report.TopicOutage:   jobs.QueueSlack,
 }
 
@@ -105,6 +108,10 @@ func (s *system) itemWorker() *jobs.Worker {
 	fixer := s.fixer()
 	config.Runner = s.runner()
 	reaper := &posting.Reaper{Store: s.postings(), Target: s.target}
+	crawler := &jobs.Crawler{
+		Source: hubspot.SourceName, Changes: s.source, Seen: storage.Crawl{DB: s.db}, Waker: s.enqueuer,
+		Budget: s.settings.Worker.Lease / 3, Clock: clock,
+	}
 	config.Handlers = map[string]jobs.Handle{
 		exception.TopicFix: func(ctx context.Context, n work.Notice) error {
 			var about work.About
@@ -113,6 +120,8 @@ func (s *system) itemWorker() *jobs.Worker {
 			}
 			return fixer.Write(ctx, about.Exception, about.Version)
 		},
+		jobs.JobWalk: crawler.Walk,
+		jobs.JobPoll: crawler.Poll,
 		posting.TopicReap: func(ctx context.Context, n work.Notice) error {
 			var grave posting.Reap
 			if err := json.Unmarshal(n.Payload, &grave); err != nil {
@@ -140,11 +149,17 @@ func (s *system) schedule(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("digest.time_zone: %w", err)
 	}
+	specs := map[string]string{
+		jobs.JobDigest: s.settings.Digest.At, jobs.JobEscalate: "* * * * *", jobs.JobWatch: s.settings.Billing.Watch,
+	}
+	for job, spec := range map[string]string{jobs.JobWalk: s.settings.CRM.Walk, jobs.JobPoll: s.settings.CRM.Poll} {
+		if spec != "" {
+			specs[job] = spec
+		}
+	}
 	schedule := &jobs.Schedule{
 		Ticks: storage.Ticks{DB: s.db}, Reports: storage.Reports{DB: s.db}, Exceptions: storage.Exceptions{DB: s.db},
-		Specs: map[string]string{
-			jobs.JobDigest: s.settings.Digest.At, jobs.JobEscalate: "* * * * *", jobs.JobWatch: s.settings.Billing.Watch,
-		},
+		Specs: specs, AtFirst: map[string]bool{jobs.JobWalk: true},
 		Drafts: storage.Queue{DB: s.db}, Waker: s.enqueuer,
 		Location: location, Clock: clock, Log: s.log,
 	}

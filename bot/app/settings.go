@@ -123,6 +123,17 @@ type odooSettings struct {
 
 type crmSettings struct {
 	Link string `yaml:"link"`
+	// Walk and Poll are cron expressions, empty for never.
+	Walk string `yaml:"walk"`
+	Poll string `yaml:"poll"`
+}
+
+func (s crmSettings) check(c *checking) {
+	for path, spec := range map[string]string{"walk": s.Walk, "poll": s.Poll} {
+		if _, err := cron.ParseStandard(spec); err != nil && spec != "" {
+			c.fail("$.crm."+path, "crm.%s is no cron expression such as “30 2 * * *”", path)
+		}
+	}
 }
 
 type webhookSettings struct {
@@ -259,6 +270,7 @@ func (s settings) check(file string, data []byte) error {
 	}
 	s.checkPatience(c)
 	s.Billing.check(c)
+	s.CRM.check(c)
 	if s.Billing.drafts() && !s.Ledger.Drafts {
 		c.fail("$.ledger.drafts", "without drafts in the ledger no business unit can have the mode draft: set billing.mode to post or off")
 	}

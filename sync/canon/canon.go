@@ -41,6 +41,13 @@ type Record struct {
 // Get returns a property, empty when missing.
 func (r Record) Get(property string) string { return r.Properties[property] }
 
+// Glimpse is a record as a list shows it: enough to know whether to read it.
+type Glimpse struct {
+	Ref       Ref
+	UpdatedAt time.Time
+	Signed    bool // for a deal
+}
+
 // Snapshot is everything read for one deal in one run.
 type Snapshot struct {
 	Deal    Record   `json:"deal"`

@@ -26,7 +26,7 @@ func connect(t *testing.T, config hubspotsim.Config, change func(*hubspot.Config
 	server := httptest.NewServer(sim)
 	t.Cleanup(server.Close)
 	c := hubspot.Config{
-		URL: server.URL, Version: "2026-09", Token: token, Limit: wire.Unlimited{}, BatchWait: 20 * time.Millisecond, CallTimeout: 5 * time.Second,
+		URL: server.URL, Version: "2026-09", Token: token, Limit: wire.Unlimited{}, SearchLimit: wire.Unlimited{}, BatchWait: 20 * time.Millisecond, CallTimeout: 5 * time.Second,
 		LinkFormat: "https://crm.example/{type}/{id}",
 		Properties: map[string][]string{canon.TypeDeal: {"dealname", "dealstage"}, canon.TypeCompany: {"name"}, canon.TypeLineItem: {"name"}},
 	}
@@ -221,4 +221,29 @@ func TestGivingUpDoesNotFailTheOthers(t *testing.T) {
 		}
 	})
 	group.Wait()
+}
+
+// TestChangesAreWholeHoweverMany: a search ends after 10,000 results, also when
+// all of them changed in one very moment.
+func TestChangesAreWholeHoweverMany(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
+	sim, client := connect(t, hubspotsim.Config{Unlimited: true, Clock: func() time.Time { return now }}, nil)
+	want := map[string]bool{}
+	for i := range 10450 {
+		if i == 10300 {
+			now = now.Add(time.Second)
+		}
+		want[sim.Create(hubspotsim.Companies, map[string]string{"name": fmt.Sprint(i)})] = true
+	}
+	now = now.Add(time.Minute)
+	err := client.Changed(t.Context(), canon.TypeCompany, now.Add(-time.Hour), func(_ context.Context, page []canon.Glimpse) error {
+		for _, seen := range page {
+			delete(want, seen.Ref.ID)
+		}
+		return nil
+	})
+	if err != nil || len(want) > 0 {
+		t.Errorf("%d changes were missed: %v", len(want), err)
+	}
 }

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"meshline/sync/canon"
@@ -14,27 +13,39 @@ import (
 	"meshline/sync/wire"
 )
 
-// Walk visits every record of a type that is not archived, a page at a time, by
-// the list endpoint: a search would miss what is fresh and end after 10,000.
-func (c *Client) Walk(ctx context.Context, objectType string, visit func(context.Context, []canon.Record) error) error {
-	query := url.Values{"limit": {strconv.Itoa(listPage)}, "archived": {"false"}, "properties": {strings.Join(c.properties(objectType), ",")}}
-	for {
-		var page struct {
-			Results []object `json:"results"`
-			Paging  paging   `json:"paging"`
-		}
-		path := fmt.Sprintf("/crm/objects/%s/%s?%s", c.config.Version, objectPaths[objectType], query.Encode())
-		if err := c.get(ctx, "list "+objectPaths[objectType], path, &page); err != nil {
-			return err
-		}
-		if err := visit(ctx, records(objectType, page.Results)); err != nil {
-			return err
-		}
-		if page.Paging.Next.After == "" {
-			return nil
-		}
-		query.Set("after", page.Paging.Next.After)
+// List returns one page of all records of a type that are not archived, and
+// where the next one starts, empty at the end. It uses the list endpoint: a
+// search would miss what is fresh and end after 10,000.
+func (c *Client) List(ctx context.Context, objectType, after string) (seen []canon.Glimpse, next string, err error) {
+	query := url.Values{"limit": {strconv.Itoa(listPage)}, "archived": {"false"}, "properties": {"dealstage"}}
+	if after != "" {
+		query.Set("after", after)
 	}
+	var page struct {
+		Results []object `json:"results"`
+		Paging  paging   `json:"paging"`
+	}
+	path := fmt.Sprintf("/crm/objects/%s/%s?%s", c.config.Version, objectPaths[objectType], query.Encode())
+	if err := c.get(ctx, "list "+objectPaths[objectType], path, &page); err != nil {
+		return nil, "", err
+	}
+	seen, err = c.glimpses(ctx, objectType, records(objectType, page.Results))
+	return seen, page.Paging.Next.After, err
+}
+
+func (c *Client) glimpses(ctx context.Context, objectType string, all []canon.Record) ([]canon.Glimpse, error) {
+	seen := make([]canon.Glimpse, len(all))
+	for i, r := range all {
+		seen[i] = canon.Glimpse{Ref: r.Ref, UpdatedAt: r.UpdatedAt}
+		if objectType != canon.TypeDeal {
+			continue
+		}
+		var err error
+		if seen[i].Signed, err = c.pipelines.signed(ctx, r); err != nil {
+			return nil, err
+		}
+	}
+	return seen, nil
 }
 
 // listPage is how many records a page of a list may have.
@@ -66,7 +77,7 @@ func (c *Client) get(ctx context.Context, op, path string, out any) error {
 // record twice. HubSpot's search sees changes late and ends after 10,000
 // results: it goes on from the last moment seen, and among records of one very
 // moment by their ids.
-func (c *Client) Changed(ctx context.Context, objectType string, since time.Time, visit func(context.Context, []canon.Record) error) error {
+func (c *Client) Changed(ctx context.Context, objectType string, since time.Time, visit func(context.Context, []canon.Glimpse) error) error {
 	from := since
 	for {
 		last, whole, err := c.changedFrom(ctx, objectType, from, visit)
@@ -90,7 +101,7 @@ const (
 )
 
 // changedFrom reads one search to its end; whole says that nothing is left.
-func (c *Client) changedFrom(ctx context.Context, objectType string, from time.Time, visit func(context.Context, []canon.Record) error) (last time.Time, whole bool, err error) {
+func (c *Client) changedFrom(ctx context.Context, objectType string, from time.Time, visit func(context.Context, []canon.Glimpse) error) (last time.Time, whole bool, err error) {
 	modified := modifiedProperty(objectType)
 	after := ""
 	for seen := 0; seen < searchMost; {
@@ -116,7 +127,7 @@ func (c *Client) changedFrom(ctx context.Context, objectType string, from time.T
 }
 
 // changedAt visits all records of one very moment, in the order of their ids.
-func (c *Client) changedAt(ctx context.Context, objectType string, at time.Time, visit func(context.Context, []canon.Record) error) error {
+func (c *Client) changedAt(ctx context.Context, objectType string, at time.Time, visit func(context.Context, []canon.Glimpse) error) error {
 	lastID := "0"
 	for {
 		page, _, err := c.search(ctx, objectType, search{
@@ -155,14 +166,14 @@ type search struct {
 	After   string
 }
 
-func (c *Client) search(ctx context.Context, objectType string, s search) (page []canon.Record, next string, err error) {
+func (c *Client) search(ctx context.Context, objectType string, s search) (page []canon.Glimpse, next string, err error) {
 	if err := c.config.SearchLimit.Wait(ctx); err != nil {
 		return nil, "", wire.Waited("HubSpot: search", System, err)
 	}
 	in := map[string]any{
 		"filterGroups": []any{map[string]any{"filters": s.Filters}},
 		"sorts":        []any{map[string]string{"propertyName": s.Sort, "direction": "ASCENDING"}},
-		"properties":   c.properties(objectType), "limit": searchPage,
+		"properties":   []string{"dealstage"}, "limit": searchPage,
 	}
 	if s.After != "" {
 		in["after"] = s.After
@@ -178,5 +189,9 @@ func (c *Client) search(ctx context.Context, objectType string, s search) (page 
 			limit.Pause(ctx, fault.RetryAfter(err))
 		}
 	}
-	return records(objectType, answer.Results), answer.Paging.Next.After, err
+	if err != nil {
+		return nil, "", err
+	}
+	page, err = c.glimpses(ctx, objectType, records(objectType, answer.Results))
+	return page, answer.Paging.Next.After, err
 }

@@ -8,6 +8,7 @@ import (
 	"net/url"
 
 	"meshline/sync/fault"
+	"meshline/sync/wire"
 )
 
 // update is one object's changed properties.
@@ -16,32 +17,35 @@ type update struct {
 	Properties map[string]string `json:"properties"`
 }
 
-// writeObjects returns the batch call that changes objects of one type. When
-// HubSpot refuses the batch, each object is written by itself: a bad one must
-// not stop the others.
+// writeObjects returns the batch call that changes objects of one type. What
+// HubSpot refuses of a batch is written by itself, object by object: a bad one
+// must not stop the others, and tells its own reason. An update never makes a
+// record anew that was deleted, as an upsert would.
 func (c *Client) writeObjects(objectType string) func(context.Context, []update) []outcome[struct{}] {
 	path := fmt.Sprintf("/crm/objects/%s/%s", c.config.Version, objectPaths[objectType])
 	return func(ctx context.Context, updates []update) []outcome[struct{}] {
 		inputs := merged(updates)
-		if len(inputs) > 1 {
-			var answer struct {
-				Results []idInput `json:"results"`
-			}
-			err := c.wire.Call(ctx, "write "+objectPaths[objectType], http.MethodPost, path+"/batch/update", map[string]any{"inputs": inputs}, &answer)
-			if err == nil && len(answer.Results) == len(inputs) {
-				return make([]outcome[struct{}], len(updates))
-			}
-			if err != nil && !refused(err) {
-				return failAll[struct{}](len(updates), err)
-			}
+		if len(inputs) == 1 {
+			return c.oneByOne(ctx, path, updates, nil, true)
 		}
-		return c.oneByOne(ctx, path, updates, len(inputs) == 1)
+		var answer struct {
+			Results []idInput `json:"results"`
+		}
+		err := c.wire.Call(ctx, "write "+objectPaths[objectType], http.MethodPost, path+"/batch/update", map[string]any{"inputs": inputs}, &answer)
+		if err != nil && !refused(err) {
+			return failAll[struct{}](len(updates), err)
+		}
+		written := map[string]bool{}
+		for _, result := range answer.Results {
+			written[result.ID] = true
+		}
+		return c.oneByOne(ctx, path, updates, written, false)
 	}
 }
 
 func refused(err error) bool {
 	switch fault.ClassOf(err) {
-	case fault.Invalid, fault.Rejected, fault.NotFound:
+	case fault.Invalid, fault.Rejected, fault.NotFound, fault.Conflict:
 		return true
 	default:
 		return false
@@ -64,16 +68,21 @@ func merged(updates []update) []update {
 	return inputs
 }
 
-// oneByOne writes each object by itself; the batch's turn serves the first one
-// when nothing was sent on it.
-func (c *Client) oneByOne(ctx context.Context, path string, updates []update, hasTurn bool) []outcome[struct{}] {
+// oneByOne writes each object that was not written yet by itself; the batch's
+// turn serves the first one when nothing was sent on it.
+func (c *Client) oneByOne(ctx context.Context, path string, updates []update, written map[string]bool, hasTurn bool) []outcome[struct{}] {
 	outcomes := make([]outcome[struct{}], len(updates))
 	for i, u := range updates {
-		if i > 0 || !hasTurn {
+		if written[u.ID] {
+			continue
+		}
+		if !hasTurn {
 			if outcomes[i].err = c.config.Limit.Wait(ctx); outcomes[i].err != nil {
+				outcomes[i].err = wire.Waited("HubSpot: write", System, outcomes[i].err)
 				continue
 			}
 		}
+		hasTurn = false
 		in := map[string]any{"properties": u.Properties}
 		outcomes[i].err = c.wire.Call(ctx, "write", http.MethodPatch, path+"/"+url.PathEscape(u.ID), in, nil)
 	}

@@ -33,6 +33,11 @@ type CrmWrite struct {
 	EchoKey    *string
 }
 
+type Cursor struct {
+	Name     string
+	Position time.Time
+}
+
 type Exception struct {
 	ID          int64
 	ItemID      int64
