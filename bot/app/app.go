@@ -17,13 +17,17 @@ import (
 type commandLine struct {
 	LogLevel slog.Level `help:"Least level that is logged." default:"info" env:"MESHLINE_LOG_LEVEL"`
 
-	Demo    demoCommand    `cmd:"" help:"Run everything on this machine with nothing configured: a CRM, an ERP, a Slack and Meshline between them."`
-	Serve   serveCommand   `cmd:"" help:"Run Meshline against a real workspace, CRM and ERP."`
-	Migrate migrateCommand `cmd:"" help:"Bring the database up to date and stop."`
-	Replay  replayCommand  `cmd:"" help:"Run the record of an exception again."`
-	Odoo    odooCommand    `cmd:"" help:"Prepare Odoo."`
-	Health  healthCommand  `cmd:"" help:"Ask a running Meshline whether it is ready; for health checks."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	Demo     demoCommand     `cmd:"" help:"Run everything on this machine with nothing configured: a CRM, an ERP, a Slack and Meshline between them."`
+	Serve    serveCommand    `cmd:"" help:"Run Meshline against a real workspace, CRM and ERP."`
+	Migrate  migrateCommand  `cmd:"" help:"Bring the database up to date and stop."`
+	Replay   replayCommand   `cmd:"" help:"Run the record of an exception again."`
+	Doctor   doctorCommand   `cmd:"" help:"Look at everything that Meshline needs, and say how to cure what is wrong."`
+	Manifest manifestCommand `cmd:"" help:"Print the manifest of the Slack app, with the reason of each scope."`
+	HubSpot  hubspotCommand  `cmd:"" name:"hubspot" help:"Prepare HubSpot."`
+	Odoo     odooCommand     `cmd:"" help:"Prepare Odoo."`
+	Link     linkCommand     `cmd:"" help:"Propose which companies of the CRM are which customers of the ERP, for a first connection."`
+	Health   healthCommand   `cmd:"" help:"Ask a running Meshline whether it is ready; for health checks."`
+	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
 
 // runtime is what every command is given.

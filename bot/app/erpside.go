@@ -131,10 +131,11 @@ const (
 	odooLogin    = "meshline@agency.example"
 )
 
-func newOdooSide(version int) odooSide {
+func newOdooSide(config worldConfig) odooSide {
 	key := secret("")
 	return odooSide{key: key, server: odoosim.New(odoosim.Config{
-		Version: version, Database: odooDatabase, Setup: true, Clock: clock, Users: []odoosim.User{{Login: odooLogin, Key: key}},
+		Version: config.Odoo, Database: odooDatabase, Setup: !config.OdooBare, Clock: clock,
+		Users: []odoosim.User{{Login: odooLogin, Key: key, Denied: config.OdooDenied}},
 	})}
 }
 

@@ -37,7 +37,7 @@ func newStage(t testing.TB) *stage {
 // newStageOf is newStage with a world of its own kind.
 func newStageOf(t testing.TB, config worldConfig) *stage {
 	t.Helper()
-	config.LedgerURL, config.Slack = storagetest.EmptyURL(t), slacksim.Config{BotUserID: botUser}
+	config.LedgerURL, config.Slack.BotUserID = storagetest.EmptyURL(t), botUser
 	world, err := newWorld(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)

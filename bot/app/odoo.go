@@ -1,9 +1,11 @@
 package app
 
 import (
+	"encoding/csv"
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -11,7 +13,8 @@ import (
 )
 
 type odooCommand struct {
-	Setup odooSetupCommand `cmd:"" help:"Make the field in Odoo that holds Meshline's business key. Needs an administrator's key, once."`
+	Setup     odooSetupCommand     `cmd:"" help:"Make the field in Odoo that holds Meshline's business key. Needs an administrator's key, once."`
+	Reference odooReferenceCommand `cmd:"" help:"Write the reference data of Odoo to CSV files: accounts, taxes, payment terms, products, billing codes."`
 }
 
 type odooSetupCommand struct {
@@ -43,6 +46,43 @@ func (c *odooSetupCommand) Run(r *runtime) error {
 	}
 	config.URL = strings.TrimRight(config.URL, "/")
 	return setUpOdoo(r, config, c.DryRun)
+}
+
+type odooReferenceCommand struct {
+	Out string `help:"Folder for the files." default:"reference"`
+}
+
+// Run reads the reference data and writes it, one file a table.
+func (c *odooReferenceCommand) Run(r *runtime) error {
+	env, _ := readEnvironment(nil, os.Getenv)
+	if env.OdooURL == "" || env.OdooKey == "" {
+		return errors.New("ODOO_URL and ODOO_API_KEY are missing: set them to the address of Odoo and a key of its user")
+	}
+	tables, err := odooClient(env, settings{}).Reference(r.ctx)
+	if err != nil {
+		return err
+	}
+	for _, table := range tables {
+		var text strings.Builder
+		writer := csv.NewWriter(&text)
+		if err := writer.WriteAll(append([][]string{table.Header}, table.Rows...)); err != nil {
+			return fmt.Errorf("write %s: %w", table.Name, err)
+		}
+		path := filepath.Join(c.Out, table.Name+".csv")
+		if err := writeNew(path, text.String()); err != nil {
+			return err
+		}
+		_, _ = fmt.Fprintf(r.out, "%s: %d rows\n", path, len(table.Rows))
+	}
+	return nil
+}
+
+// odooClient reaches the Odoo of the environment, outside of a running Meshline.
+func odooClient(env environment, s settings) *odoo.Client {
+	return odoo.New(odoo.Config{
+		URL: strings.TrimRight(env.OdooURL, "/"), Database: env.OdooDatabase, Login: env.OdooLogin, Key: env.OdooKey, Books: s.Odoo.Books,
+		CallTimeout: time.Minute, Concurrency: 2, Clock: clock,
+	})
 }
 
 func setUpOdoo(r *runtime, config odoo.Config, dryRun bool) error {

@@ -53,8 +53,12 @@ type worldConfig struct {
 	LedgerURL string // database of the ledger
 	LinkBase  string // address of the pages that show records
 	Odoo      int    // version of the Odoo that takes the ledger's place, zero for none
-	Slack     slacksim.Config
-	CRM       hubspotsim.Config
+	// OdooBare has no field for the business key; OdooDenied are rights that
+	// Meshline's user lacks.
+	OdooBare   bool
+	OdooDenied []string
+	Slack      slacksim.Config
+	CRM        hubspotsim.Config
 }
 
 // newWorld starts the three systems on local addresses.
@@ -68,7 +72,7 @@ func newWorld(ctx context.Context, config worldConfig) (*world, error) {
 	w.erp = &ledger.Server{Store: w.books, Periods: w.books, Key: secret("erp-"), Clock: clock}
 	w.side = ledgerSide{w.books, w.erp}
 	if config.Odoo > 0 {
-		w.side = newOdooSide(config.Odoo)
+		w.side = newOdooSide(config)
 	}
 	config.CRM.Token, config.CRM.Secret = w.token, w.secret
 	w.crm = hubspotsim.New(config.CRM)

@@ -63,6 +63,20 @@ func (v verifier) check(r *http.Request, body []byte) error {
 	return same(hex.EncodeToString(sum[:]), r.Header.Get("X-HubSpot-Signature"))
 }
 
+// Sign adds the v3 signature that HubSpot would, for the address uri.
+func Sign(r *http.Request, secret, uri string, body []byte, at time.Time) {
+	stamp := strconv.FormatInt(at.UnixMilli(), 10)
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("X-HubSpot-Request-Timestamp", stamp)
+	r.Header.Set("X-HubSpot-Signature-v3", signatureV3(secret, r.Method, uri, body, stamp))
+}
+
+func signatureV3(secret, method, uri string, body []byte, stamp string) string {
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write([]byte(method + decodeURI(uri) + string(body) + stamp))
+	return base64.StdEncoding.EncodeToString(mac.Sum(nil))
+}
+
 func (v verifier) checkV3(r *http.Request, body []byte) error {
 	stamp := r.Header.Get("X-HubSpot-Request-Timestamp")
 	ms, err := strconv.ParseInt(stamp, 10, 64)
@@ -72,9 +86,7 @@ func (v verifier) checkV3(r *http.Request, body []byte) error {
 	if age := v.clock().Sub(time.UnixMilli(ms)); age > maxAge || age < -maxAge {
 		return errors.New("the time stamp is too old")
 	}
-	mac := hmac.New(sha256.New, []byte(v.secret))
-	mac.Write([]byte(r.Method + decodeURI(v.uri(r)) + string(body) + stamp))
-	return same(base64.StdEncoding.EncodeToString(mac.Sum(nil)), r.Header.Get("X-HubSpot-Signature-v3"))
+	return same(signatureV3(v.secret, r.Method, v.uri(r), body, stamp), r.Header.Get("X-HubSpot-Signature-v3"))
 }
 
 // errKey is said for a missing key and a wrong one alike.

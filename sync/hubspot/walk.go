@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"meshline/sync/canon"
@@ -17,7 +18,22 @@ import (
 // where the next one starts, empty at the end. It uses the list endpoint: a
 // search would miss what is fresh and end after 10,000.
 func (c *Client) List(ctx context.Context, objectType, after string) (seen []canon.Glimpse, next string, err error) {
-	query := url.Values{"limit": {strconv.Itoa(listPage)}, "archived": {"false"}, "properties": {"dealstage"}}
+	page, next, err := c.page(ctx, objectType, []string{"dealstage"}, after)
+	if err != nil {
+		return nil, "", err
+	}
+	seen, err = c.glimpses(ctx, objectType, page)
+	return seen, next, err
+}
+
+// Records returns one page of all records of a type, whole, and where the next
+// one starts.
+func (c *Client) Records(ctx context.Context, objectType, after string) ([]canon.Record, string, error) {
+	return c.page(ctx, objectType, c.properties(objectType), after)
+}
+
+func (c *Client) page(ctx context.Context, objectType string, properties []string, after string) ([]canon.Record, string, error) {
+	query := url.Values{"limit": {strconv.Itoa(listPage)}, "archived": {"false"}, "properties": {strings.Join(properties, ",")}}
 	if after != "" {
 		query.Set("after", after)
 	}
@@ -26,11 +42,8 @@ func (c *Client) List(ctx context.Context, objectType, after string) (seen []can
 		Paging  paging   `json:"paging"`
 	}
 	path := fmt.Sprintf("/crm/objects/%s/%s?%s", c.config.Version, objectPaths[objectType], query.Encode())
-	if err := c.get(ctx, "list "+objectPaths[objectType], path, &page); err != nil {
-		return nil, "", err
-	}
-	seen, err = c.glimpses(ctx, objectType, records(objectType, page.Results))
-	return seen, page.Paging.Next.After, err
+	err := c.get(ctx, "list "+objectPaths[objectType], path, &page)
+	return records(objectType, page.Results), page.Paging.Next.After, err
 }
 
 func (c *Client) glimpses(ctx context.Context, objectType string, all []canon.Record) ([]canon.Glimpse, error) {

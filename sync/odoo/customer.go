@@ -24,11 +24,15 @@ type partner struct {
 	Email   optional[string] `json:"email"`
 	VAT     optional[string] `json:"vat"`
 	Ref     optional[string] `json:"ref"`
+	Street  optional[string] `json:"street"`
+	Zip     optional[string] `json:"zip"`
+	City    optional[string] `json:"city"`
+	Website optional[string] `json:"website"`
 	Country related          `json:"country_id"`
 	Active  bool             `json:"active"`
 }
 
-var partnerFields = []string{"name", "email", "vat", "ref", "country_id", "active"}
+var partnerFields = []string{"name", "email", "vat", "ref", "street", "zip", "city", "website", "country_id", "active"}
 
 func (c *Client) partners(ctx context.Context, where domain) (found []partner, err error) {
 	return found, c.search(ctx, modelPartner, where, partnerFields, 0, &found)
@@ -50,10 +54,17 @@ func (c customers) find(ctx context.Context, doc canon.Document) ([]canon.ERPDoc
 	documents := make([]canon.ERPDocument, len(found))
 	for i, p := range found {
 		documents[i] = c.shown(p, doc.Key)
-		documents[i].Matches = strings.TrimSpace(p.Name.value) == strings.TrimSpace(doc.Customer.Name) &&
-			p.Email.value == doc.Customer.BillingEmail && bare(p.VAT.value) == bare(doc.Customer.TaxNumber) && p.Country.id == country
+		documents[i].Matches = p.is(*doc.Customer) && p.Country.id == country
 	}
 	return documents, nil
+}
+
+func (p partner) is(wanted canon.CustomerDocument) bool {
+	same := func(read optional[string], wanted string) bool {
+		return strings.TrimSpace(read.value) == strings.TrimSpace(wanted)
+	}
+	return same(p.Name, wanted.Name) && same(p.Email, wanted.BillingEmail) && bare(p.VAT.value) == bare(wanted.TaxNumber) &&
+		same(p.Street, wanted.Street) && same(p.Zip, wanted.Zip) && same(p.City, wanted.City)
 }
 
 // bare is a tax number without what Odoo may have formatted.
@@ -93,6 +104,7 @@ func (c customers) rows(ctx context.Context, doc canon.Document) ([]cell, [][]ce
 	}
 	return []cell{
 		textCell("name", doc.Customer.Name), textCell("email", doc.Customer.BillingEmail), textCell("vat", doc.Customer.TaxNumber),
+		textCell("street", doc.Customer.Street), textCell("zip", doc.Customer.Zip), textCell("city", doc.Customer.City),
 		idCell("country_id", country), flagCell("is_company", true), numberCell("customer_rank", "1"),
 		flagCell("active", false), textCell(field, doc.Key),
 	}, nil, nil
@@ -108,6 +120,9 @@ func (c customers) post(ctx context.Context, doc canon.Document, id int64) (cano
 		return canon.ERPDocument{}, fault.New(fault.NotFound, "odoo: post", "The customer was deleted in Odoo.")
 	}
 	if !found[0].Active {
+		if err := c.contact(ctx, doc, id); err != nil {
+			return canon.ERPDocument{}, err
+		}
 		err = c.call(ctx, call{
 			Op: "activate the customer", Model: modelPartner, Method: "write", IDs: []int64{id},
 			Args: map[string]any{"vals": map[string]any{"active": true}}, Positional: "vals",
@@ -118,4 +133,24 @@ func (c customers) post(ctx context.Context, doc canon.Document, id int64) (cano
 		found[0].Active = true
 	}
 	return c.shown(found[0], doc.Key), nil
+}
+
+// contact adds the person to ask to a customer that is about to be used, unless
+// it is there already.
+func (c customers) contact(ctx context.Context, doc canon.Document, customer int64) error {
+	person := doc.Customer.Contact
+	if person == nil {
+		return nil
+	}
+	found, err := c.partners(ctx, domain{is("parent_id", customer), is("name", person.Name), within("active", []bool{true, false})})
+	if err != nil || len(found) > 0 {
+		return err
+	}
+	cells := []cell{
+		textCell("name", person.Name), textCell("email", person.Email), textCell("phone", person.Phone),
+		idCell("parent_id", customer), textCell("type", "contact"),
+	}
+	doc.Key += ":contact" // its external id is another one than the customer's
+	_, err = c.create(ctx, modelPartner, doc, cells, nil)
+	return err
 }

@@ -35,7 +35,7 @@ func (c *Client) candidates(wanted canon.CustomerDocument) domain {
 		where = append(domain{"|"}, append(where, condition{"vat", "ilike", tail(digits)})...)
 	}
 	if host := ownDomain(wanted.BillingEmail); host != "" {
-		where = append(domain{"|"}, append(where, condition{"email", "ilike", "@" + host})...)
+		where = append(domain{"|", "|"}, append(where, condition{"email", "ilike", "@" + host}, condition{"website", "ilike", host})...)
 	}
 	return append(domain{is("parent_id", false)}, where...)
 }
@@ -46,11 +46,91 @@ func resembles(p partner, wanted canon.CustomerDocument) string {
 		return "same tax number"
 	case normalised(wanted.Name) == normalised(p.Name.value):
 		return "same name"
-	case ownDomain(wanted.BillingEmail) != "" && ownDomain(p.Email.value) == ownDomain(wanted.BillingEmail):
-		return "same e-mail domain"
+	case ownDomain(wanted.BillingEmail) != "" && slices.Contains(p.hosts(), ownDomain(wanted.BillingEmail)):
+		return "same domain"
 	default:
 		return ""
 	}
+}
+
+// hosts are the domains that a customer is known by.
+func (p partner) hosts() []string {
+	var known []string
+	for _, host := range []string{ownDomain(p.Email.value), ownDomain("@" + website(p.Website.value))} {
+		if host != "" {
+			known = append(known, host)
+		}
+	}
+	return known
+}
+
+// website is the host of an address, without www.
+func website(address string) string {
+	_, rest, found := strings.Cut(strings.ToLower(strings.TrimSpace(address)), "://")
+	if !found {
+		rest = strings.ToLower(strings.TrimSpace(address))
+	}
+	host, _, _ := strings.Cut(rest, "/")
+	return strings.TrimPrefix(host, "www.")
+}
+
+// Catalogue is every customer of the books at one moment, for comparing many
+// records at once.
+type Catalogue struct {
+	client *Client
+	all    []partner
+	// places are the customers by what they are compared by.
+	places map[string][]int
+}
+
+// Catalogue reads all active customers, page by page.
+func (c *Client) Catalogue(ctx context.Context) (*Catalogue, error) {
+	k := &Catalogue{client: c, places: map[string][]int{}}
+	err := walk(ctx, c, modelPartner, domain{is("parent_id", false)}, partnerFields, func(p partner) int64 { return p.ID }, func(p partner) error {
+		for _, trait := range traits(p.Name.value, p.VAT.value, p.hosts()) {
+			k.places[trait] = append(k.places[trait], len(k.all))
+		}
+		k.all = append(k.all, p)
+		return nil
+	})
+	return k, err
+}
+
+// traits are what two customers may have in common.
+func traits(name, vat string, hosts []string) []string {
+	all := []string{"name " + normalised(name)}
+	if number := bare(vat); number != "" {
+		all = append(all, "vat "+number)
+	}
+	for _, host := range hosts {
+		all = append(all, "host "+host)
+	}
+	return all
+}
+
+// Resembling returns the customers that doc's customer may be.
+func (k *Catalogue) Resembling(doc canon.Document) []canon.Resemblance {
+	wanted := *doc.Customer
+	var hosts []string
+	if host := ownDomain(wanted.BillingEmail); host != "" {
+		hosts = append(hosts, host)
+	}
+	seen := map[int]bool{}
+	var alike []canon.Resemblance
+	for _, trait := range traits(wanted.Name, wanted.TaxNumber, hosts) {
+		for _, place := range k.places[trait] {
+			if p := k.all[place]; !seen[place] {
+				seen[place] = true
+				alike = append(alike, canon.Resemblance{ERP: k.client.shown(p, ""), Name: p.Name.value, Why: resembles(p, wanted)})
+			}
+		}
+	}
+	return alike
+}
+
+// Has reports whether a customer has that number.
+func (k *Catalogue) Has(number string) bool {
+	return slices.ContainsFunc(k.all, func(p partner) bool { return k.client.shown(p, "").Number == number })
 }
 
 // Customer returns the active customer with that reference or id.

@@ -24,7 +24,7 @@ func TestWhatResembles(t *testing.T) {
 		}
 		c := client(url, testKey, odoo.Books{})
 		alike, err := c.Resembling(t.Context(), customerDocument())
-		if err != nil || len(alike) != 3 || alike[0].Why != "same name" || alike[1].Why != "same tax number" || alike[2].Why != "same e-mail domain" {
+		if err != nil || len(alike) != 3 || alike[0].Why != "same name" || alike[1].Why != "same tax number" || alike[2].Why != "same domain" {
 			t.Errorf("%d: %+v %v", version, alike, err)
 		}
 		stranger := canon.Document{Kind: canon.KindCustomer, Key: "k", Customer: &canon.CustomerDocument{Name: "Blue Sky", BillingEmail: "blue@gmail.com", Country: "DE"}}

@@ -52,6 +52,7 @@ func euros(amount string) canon.Money {
 func customerDocument() canon.Document {
 	return canon.Document{Kind: canon.KindCustomer, Key: "hubspot:company:7:customer", Customer: &canon.CustomerDocument{
 		Name: "Blue Door Ltd", BillingEmail: "ap@blue-door.example", Country: "DE", TaxNumber: "DE123456789",
+		Street: "Main St 1", Zip: "10115", City: "Berlin", Contact: &canon.Contact{Name: "Pat Example", Email: "pat@blue-door.example", Phone: "+49 30 1"},
 	}}
 }
 

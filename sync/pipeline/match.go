@@ -11,6 +11,10 @@ import (
 	"meshline/sync/fault"
 )
 
+// NewCustomer is what stands in place of an ERP number where a person wants a new
+// customer for a company.
+func NewCustomer(company string) string { return newCustomerMark + company }
+
 // newCustomerMark, with the company's id, in place of an ERP number says that a
 // person wants a new customer. The id keeps the CRM's property unique.
 const newCustomerMark = "NEW-"
@@ -20,7 +24,7 @@ const newCustomerMark = "NEW-"
 func (r *Runner) newCustomer(ctx context.Context, run companyRun, doc canon.Document) (Outcome, error) {
 	number := strings.TrimSpace(run.record.Get(PropertyCustomerCode))
 	switch {
-	case number == newCustomerMark+run.item.Ref.ID:
+	case number == NewCustomer(run.item.Ref.ID):
 		return r.postCustomer(ctx, run.item, doc)
 	case number != "":
 		return r.linkCustomer(ctx, run, doc, number)

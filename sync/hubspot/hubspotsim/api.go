@@ -229,13 +229,19 @@ func shown(object *Object, properties []string) map[string]any {
 func stamp(at time.Time) string { return at.UTC().Format("2006-01-02T15:04:05.000Z") }
 
 func (s *Sim) pipelines(w http.ResponseWriter, _ *http.Request) {
+	s.mu.Lock()
+	won := "1.0"
+	if s.noWon {
+		won = "0.9"
+	}
+	s.mu.Unlock()
 	stage := func(id, label, closed, probability string) map[string]any {
 		return map[string]any{"id": id, "label": label, "metadata": map[string]string{"isClosed": closed, "probability": probability}}
 	}
 	answer(w, http.StatusOK, map[string]any{"results": []any{map[string]any{
 		"id": "default", "label": "Sales pipeline", "stages": []any{
 			stage(StageProposal, "Proposal sent", "false", "0.4"),
-			stage(StageWon, "Signed", "true", "1.0"),
+			stage(StageWon, "Signed", "true", won),
 			stage(StageLost, "Lost", "true", "0.0"),
 		},
 	}}})

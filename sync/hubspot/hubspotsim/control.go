@@ -65,6 +65,13 @@ func (s *Sim) Require(objectType, property string) {
 	s.required[objectType] = append(s.required[objectType], property)
 }
 
+// NoWonStage takes the meaning "signed" from every stage.
+func (s *Sim) NoWonStage() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.noWon = true
+}
+
 // OnCall is told of each API call before and after it took effect, as
 // "POST /crm/…", and of each webhook, as "webhook".
 func (s *Sim) OnCall(hear func(call string, after bool)) {

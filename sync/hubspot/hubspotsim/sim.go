@@ -106,6 +106,7 @@ type Sim struct {
 	calls     []Call
 	recent    []time.Time
 	limited   int
+	noWon     bool
 	onCall    func(call string, after bool)
 	hooks     webhooks
 }

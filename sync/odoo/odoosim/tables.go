@@ -88,11 +88,11 @@ func choice(fallback string, choices ...string) field {
 func schema() map[string]map[string]field {
 	return map[string]map[string]field{
 		"res.users":    {"name": char, "login": char},
-		"res.company":  {"name": char, "currency_id": one("res.currency")},
+		"res.company":  {"name": char, "currency_id": one("res.currency"), "fiscalyear_lock_date": day, "tax_lock_date": day},
 		"res.country":  {"name": char, "code": char},
 		"res.currency": {"name": char, "active": active},
 		"res.partner": {
-			"name": must, "email": char, "vat": char, "ref": char, "street": char, "zip": char, "city": char, "website": char,
+			"name": must, "email": char, "vat": char, "ref": char, "street": char, "zip": char, "city": char, "website": char, "phone": char,
 			"country_id": one("res.country"), "is_company": boolean, "customer_rank": whole, "active": active, "write_date": char,
 			"parent_id": one("res.partner"), "type": choice("contact", "contact", "invoice", "delivery", "other"),
 		},
@@ -129,6 +129,10 @@ func newDatabase(config Config) *database {
 	d := &database{tables: map[string]*table{}, externals: map[string]external{}}
 	for model, fields := range schema() {
 		d.tables[model] = &table{model: model, fields: fields, rows: map[int64]row{}}
+	}
+	if config.Version >= firstJSON2 {
+		d.tables["res.company"].fields["hard_lock_date"] = day
+		d.tables["res.company"].fields["sale_lock_date"] = day
 	}
 	for _, model := range slices.Sorted(maps.Keys(d.tables)) {
 		d.tables["ir.model"].add(row{"name": model, "model": model})
