@@ -22,5 +22,5 @@ func (s Links) Decided(ctx context.Context, company canon.Ref, property, value, 
 	if err != nil {
 		return err
 	}
-	return Records{s.DB}.Wrote(ctx, company, map[string]string{property: value}, now)
+	return Records(s).Wrote(ctx, company, map[string]string{property: value}, now)
 }

@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 		return
 	} else if child != "" {
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-		code := Main(ctx, []string{"serve"}, os.Stdout, os.Stderr)
+		code := Main(ctx, []string{"serve", "--roles", child}, os.Stdout, os.Stderr)
 		stop()
 		os.Exit(code)
 	}
@@ -38,12 +38,14 @@ func TestMain(m *testing.M) {
 }
 
 // impatient lets what a killed worker held be taken up soon.
-const impatient = "\nworker: {concurrency: 8, lease: 3s, call_timeout: 1500ms, quarantine: 2s}\nbilling: {start: 2026-01-01, mode: post}\n"
+const impatient = "\nretry: {attempts: 8, base: 1s, most: 1m}\nworker: {concurrency: 8, lease: 3s, call_timeout: 1500ms, quarantine: 2s}\nbilling: {start: 2026-01-01, mode: post}\n"
 
 // child is Meshline as a process of its own, which can be killed.
 type child struct {
 	s      *stage
 	config string
+	roles  string
+	addr   string // of its HTTP server
 
 	mu  sync.Mutex
 	cmd *exec.Cmd
@@ -52,8 +54,14 @@ type child struct {
 
 func newChild(s *stage) *child {
 	s.t.Helper()
-	c := &child{s: s, config: s.t.TempDir()}
-	text := strings.Split(string(demoSettings), "\nworker:")[0] + impatient
+	return newChildOf(s, impatient, strings.Join(allRoles, ","))
+}
+
+// newChildOf is newChild with patience and roles of its own.
+func newChildOf(s *stage, patience, roles string) *child {
+	s.t.Helper()
+	c := &child{s: s, config: s.t.TempDir(), roles: roles, addr: s.env.HTTPAddr}
+	text := strings.Split(string(demoSettings), "\nretry:")[0] + patience
 	if err := os.WriteFile(filepath.Join(c.config, settingsFile), []byte(text), 0o600); err != nil {
 		s.t.Fatal(err)
 	}
@@ -71,8 +79,9 @@ func (c *child) start() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.cmd = exec.Command(os.Args[0])
-	c.cmd.Env = append(os.Environ(), childVariable+"=1", "MESHLINE_CONFIG="+c.config)
+	c.cmd.Env = append(os.Environ(), childVariable+"="+c.roles, "MESHLINE_CONFIG="+c.config)
 	env := c.s.env
+	env.HTTPAddr = c.addr
 	for _, v := range env.variables() {
 		if v.name != "MESHLINE_CONFIG" {
 			c.cmd.Env = append(c.cmd.Env, v.name+"="+*v.value)

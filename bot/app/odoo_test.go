@@ -177,11 +177,11 @@ func TestKillsAroundEveryWriteToOdoo(t *testing.T) {
 				s := newStageOf(t, worldConfig{Odoo: 19})
 				c := newChild(s)
 				var killed atomic.Bool
-				odooOf(s).OnCall = func(made string, done bool) {
+				odooOf(s).Hear(func(made string, done bool) {
 					if made == call && done == after && killed.CompareAndSwap(false, true) {
 						c.kill()
 					}
-				}
+				})
 				c.start()
 				s.world.crm.Subscribe(s.env.HubSpotWebhookURL)
 				t.Cleanup(s.world.crm.Close)

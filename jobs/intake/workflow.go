@@ -3,7 +3,6 @@ package intake
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -75,5 +74,5 @@ func textOf(raw json.RawMessage) string {
 	if json.Unmarshal(raw, &wrapped) == nil && wrapped.Value != nil {
 		raw = wrapped.Value
 	}
-	return strings.Trim(fmt.Sprintf("%s", raw), `"`)
+	return strings.Trim(string(raw), `"`)
 }

@@ -40,6 +40,7 @@ type Config struct {
 type Server struct {
 	home     *home
 	proc     *process
+	command  command // of the running server
 	port     int
 	password string
 	stopping sync.Once
@@ -124,18 +125,33 @@ func (s *Server) serve(ctx context.Context, c Config, bin string, who account) (
 	if s.port, err = freePort(ctx); err != nil {
 		return err
 	}
-	s.proc, err = launch(command{
+	s.command = command{
 		path: filepath.Join(bin, "postgres"),
 		args: settings(s.home.data(), s.port, c.Fsync),
 		dir:  s.home.path,
 		env:  serverEnv(),
 		who:  who,
 		log:  c.Log,
-	})
-	if err != nil {
+	}
+	return s.run(ctx)
+}
+
+func (s *Server) run(ctx context.Context) (err error) {
+	if s.proc, err = launch(s.command); err != nil {
 		return fmt.Errorf("pgrun: start postgres: %w", err)
 	}
 	return s.ready(ctx)
+}
+
+// Restart ends the server at once, as a crash does, and starts it again at the
+// same address.
+func (s *Server) Restart(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startLimit)
+	defer cancel()
+	if err := s.proc.end(step{syscall.SIGQUIT, 5 * time.Second}, step{syscall.SIGKILL, 5 * time.Second}); err != nil {
+		return err
+	}
+	return s.run(ctx)
 }
 
 // settings go on the command line, not into postgresql.conf, so that a kept

@@ -14,15 +14,15 @@ import (
 
 // Doctor looks at everything that Meshline needs of the account.
 func (c *Client) Doctor(ctx context.Context, wanted []Property) []wire.Check {
-	const token, pipelines = "HubSpot: access token", "HubSpot: pipelines"
+	const signIn, pipelines = "HubSpot: access token", "HubSpot: pipelines"
 	won, err := c.loadPipelines(ctx)
 	if fault.Is(err, fault.Denied) && !strings.Contains(fault.Message(err), "scope") {
-		return []wire.Check{wire.Wrong(token, fault.Message(err), "Copy the token from the app's page in HubSpot into HUBSPOT_ACCESS_TOKEN.")}
+		return []wire.Check{wire.Wrong(signIn, fault.Message(err), "Copy the token from the app's page in HubSpot into HUBSPOT_ACCESS_TOKEN.")}
 	}
 	if fault.Is(err, fault.NotFound) {
 		return []wire.Check{wire.Wrong("HubSpot: API version", "HubSpot does not serve the version "+c.config.Version+".", "Set HUBSPOT_API_VERSION to one that it serves, such as 2026-09.")}
 	}
-	checks := []wire.Check{wire.Fine(token)}
+	checks := []wire.Check{wire.Fine(signIn)}
 	switch {
 	case err != nil:
 		checks = append(checks, wire.Wrong(pipelines, fault.Message(err), "Grant the scope crm.objects.deals.read, or try again when HubSpot answers."))

@@ -75,10 +75,16 @@ func compareProperty(wanted Property, known map[string]Property) Step {
 		step.Todo = true
 	case wanted.Unique && !there.Unique:
 		step.Problem = "it does not demand unique values, and HubSpot cannot add that to a property. Export its values, delete it, run this again and import them."
-	case there.Type != "" && there.Type != wanted.Type && !(wanted.Type == "string" && there.Type == "enumeration"):
+	case !compatible(there.Type, wanted.Type):
 		step.Problem = fmt.Sprintf("it is of type %s and must be %s. Rename or delete it, then run this again.", there.Type, wanted.Type)
 	}
 	return step
+}
+
+// compatible says whether values of a type can be written to a property: a text
+// may also be a choice, and a server may not say.
+func compatible(there, wanted string) bool {
+	return there == "" || there == wanted || wanted == "string" && there == "enumeration"
 }
 
 // Properties returns the properties of an object type, by name.

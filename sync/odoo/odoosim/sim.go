@@ -42,15 +42,13 @@ type Switches struct {
 
 // Server is the simulated Odoo.
 type Server struct {
-	config Config
-	mux    *http.ServeMux
-	// OnCall, when set, hears of each write before and after it took effect.
-	OnCall func(call string, after bool)
-
+	config   Config
+	mux      *http.ServeMux
 	mu       sync.Mutex
 	switches Switches
 	data     *database
 	calls    map[string]int
+	onCall   func(call string, after bool)
 }
 
 // Debug stands in every error as the traceback does: nobody may ever see it.
@@ -199,9 +197,19 @@ func (s *Server) conflict(q request) (any, bool, error) {
 }
 
 func (s *Server) heard(q request, after bool) {
-	if s.OnCall != nil {
-		s.OnCall(q.model+"."+q.method, after)
+	s.mu.Lock()
+	hear := s.onCall
+	s.mu.Unlock()
+	if hear != nil {
+		hear(q.model+"."+q.method, after)
 	}
+}
+
+// Hear tells of each write before and after it took effect; nil ends that.
+func (s *Server) Hear(hear func(call string, after bool)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.onCall = hear
 }
 
 func (s *Server) transaction(q request) (any, error) {
