@@ -7,11 +7,13 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
+	"meshline/jobs"
 	"meshline/sync/canon"
 	"meshline/sync/datacontract"
 	"meshline/sync/hubspot"
 	"meshline/sync/pipeline"
-	"meshline/sync/wire"
 )
 
 type hubspotCommand struct {
@@ -94,9 +96,16 @@ func hubspotClient(get func(string) string) (*hubspot.Client, error) {
 	return hubspotOf(env), errors.Join(errs...)
 }
 
+// hubspotOf shares the pace with a running Meshline where Redis is known.
 func hubspotOf(env environment) *hubspot.Client {
+	options, err := redis.ParseURL(env.RedisURL)
+	if err != nil {
+		options = &redis.Options{}
+	}
+	limiter := jobs.NewLimiter(redis.NewClient(options), paceOf)
 	return hubspot.New(hubspot.Config{
-		URL: env.HubSpotURL, Version: env.HubSpotVersion, Token: env.HubSpotToken, Limit: wire.Unlimited{}, SearchLimit: wire.Unlimited{},
+		URL: env.HubSpotURL, Version: env.HubSpotVersion, Token: env.HubSpotToken,
+		Limit: limiter.For(keyHubSpot), SearchLimit: limiter.For(keySearch),
 		CallTimeout: time.Minute, Properties: map[string][]string{canon.TypeCompany: datacontract.Customer.Properties()},
 	})
 }

@@ -58,6 +58,7 @@ func Targets(t *testing.T, build func(t *testing.T) Rig) {
 		"a closed period is a refusal":          (*targetCase).closedPeriod,
 		"a wrong key is denied":                 (*targetCase).denied,
 		"a call that ran out of time is no yes": (*targetCase).outOfTime,
+		"a number finds its document":           (*targetCase).byNumber,
 	}
 	for name, play := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -249,6 +250,24 @@ func (c *targetCase) missing() {
 			c.wantClass(err, fault.NotFound)
 		}
 	})
+}
+
+// byNumber finds what was posted by the number that a person reads off it, with
+// the amount that the document comes to.
+func (c *targetCase) byNumber() {
+	numbered, able := c.Target.(posting.Numbered)
+	if !able {
+		c.Fatal("documents cannot be found by their numbers")
+	}
+	doc := c.invoice(c.customer())
+	posted := c.post(doc)
+	found, err := numbered.ByNumber(c.Context(), doc, posted.Number)
+	if err != nil || len(found) != 1 || found[0].ID != posted.ID || !found[0].Matches || !found[0].Total.Equal(doc.Total()) {
+		c.Errorf("%s finds %+v: %v", posted.Number, found, err)
+	}
+	if found, err := numbered.ByNumber(c.Context(), doc, "no such number"); err != nil || len(found) != 0 {
+		c.Errorf("a number that does not exist finds %+v: %v", found, err)
+	}
 }
 
 func (c *targetCase) differences() {

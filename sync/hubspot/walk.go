@@ -1,6 +1,7 @@
 package hubspot
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -185,11 +186,9 @@ func (c *Client) search(ctx context.Context, objectType string, s search) (page 
 	}
 	in := map[string]any{
 		"filterGroups": []any{map[string]any{"filters": s.Filters}},
-		"sorts":        []any{map[string]string{"propertyName": s.Sort, "direction": "ASCENDING"}},
+		"sorts":        []string{s.Sort}, // ascending
 		"properties":   []string{"dealstage"}, "limit": searchPage,
-	}
-	if s.After != "" {
-		in["after"] = s.After
+		"after": cmp.Or(s.After, "0"),
 	}
 	var answer struct {
 		Results []object `json:"results"`

@@ -28,10 +28,10 @@ type searchRequest struct {
 	Groups []struct {
 		Filters []filter `json:"filters"`
 	} `json:"filterGroups"`
-	Sorts      []json.RawMessage `json:"sorts"`
-	Properties []string          `json:"properties"`
-	Limit      int               `json:"limit"`
-	After      string            `json:"after"`
+	Sorts      []string `json:"sorts"`
+	Properties []string `json:"properties"`
+	Limit      int      `json:"limit"`
+	After      string   `json:"after"`
 }
 
 // search finds objects by their properties, some moments late and at most 10,000
@@ -50,6 +50,9 @@ func (s *Sim) search(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case err != nil:
 		refuse(w, http.StatusBadRequest, "VALIDATION_ERROR", "The body is not readable.", nil)
+		return
+	case in.Groups == nil || in.Sorts == nil || in.Properties == nil || in.After == "":
+		refuse(w, http.StatusBadRequest, "VALIDATION_ERROR", "Some required fields were not set: [filterGroups, sorts, properties, limit, after]", nil)
 		return
 	case in.Limit < 1 || in.Limit > searchPage || len(in.Sorts) > 1:
 		refuse(w, http.StatusBadRequest, "VALIDATION_ERROR", fmt.Sprintf("A page has 1 to %d objects, and one order.", searchPage), nil)
@@ -90,17 +93,8 @@ func (s *Sim) found(objectType string, in searchRequest) []*Object {
 		}
 	}
 	if len(in.Sorts) == 1 {
-		var sort struct {
-			Property  string `json:"propertyName"`
-			Direction string `json:"direction"`
-		}
-		_ = json.Unmarshal(in.Sorts[0], &sort)
 		slices.SortStableFunc(found, func(a, b *Object) int {
-			order := compareNumbers(valueOf(a, sort.Property), valueOf(b, sort.Property))
-			if sort.Direction == "DESCENDING" {
-				return -order
-			}
-			return order
+			return compareNumbers(valueOf(a, in.Sorts[0]), valueOf(b, in.Sorts[0]))
 		})
 	}
 	return found
