@@ -7,7 +7,7 @@ LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 ERP ?= ledger
 
-.PHONY: help demo test test-live lint bench generate
+.PHONY: help demo test test-live chaos lint bench generate
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,10 +17,17 @@ demo: ## Run everything on this machine, with nothing configured; ERP=odoo plays
 	@exec .build/meshline demo --erp $(ERP)
 
 test: ## Run all tests with the race detector.
-	go test -race -timeout 14m ./...
+	@mkdir -p .build && rm -f .build/chaos.txt
+	MESHLINE_FIGURES=$(CURDIR)/.build/chaos.txt go test -race -timeout 14m ./...
+	@cat .build/chaos.txt
 
-test-live: ## Run the conformance suite against the servers that MESHLINE_TEST_… name.
-	go test -count=1 -v -run TestLive ./sync/odoo
+test-live: ## Run the conformance suites against the servers that MESHLINE_TEST_… name.
+	go test -count=1 -v -run TestLive ./sync/odoo ./sync/hubspot
+
+chaos: ## Kill Meshline 100 times at every step of the protocol and at random; takes half an hour and prints its figures last.
+	@mkdir -p .build && rm -f .build/chaos.txt
+	MESHLINE_CHAOS=1 MESHLINE_FIGURES=$(CURDIR)/.build/chaos.txt go test -count=1 -timeout 60m -parallel 2 -run TestChaos ./bot/app
+	@cat .build/chaos.txt
 
 lint: ## Check style, import rules and generated code.
 	@test -z "$$(gofmt -l bot jobs sync views storage)" || { gofmt -l bot jobs sync views storage; echo "gofmt would change these files"; exit 1; }

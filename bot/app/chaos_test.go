@@ -59,6 +59,17 @@ func (f *figures) String() string {
 	return strings.Join(parts, ", ")
 }
 
+// print logs the figures, and writes them where make prints them last.
+func (f *figures) print(t *testing.T) {
+	text := "chaos: " + f.String()
+	t.Log(text)
+	if path := os.Getenv("MESHLINE_FIGURES"); path != "" {
+		if err := os.WriteFile(path, []byte(text+"\n"), 0o600); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // chaosPoint is a boundary between two steps of the protocol: a call before or
 // after it took effect.
 type chaosPoint struct {
@@ -104,7 +115,7 @@ func TestChaos(t *testing.T) {
 		kills, span = 100, 5*time.Minute
 	}
 	all := &figures{}
-	t.Cleanup(func() { t.Logf("chaos: %s", all) })
+	t.Cleanup(func() { all.print(t) })
 	if os.Getenv(chaosVariable) == "" {
 		// One process meets every boundary in turn.
 		t.Run("boundaries", func(t *testing.T) {
