@@ -26,7 +26,7 @@ type protocol interface {
 
 // call makes one call when a slot is free.
 func (c *Client) call(ctx context.Context, what call, out any) error {
-	err := c.inSlot(ctx, func() error {
+	err := c.throttle.do(ctx, func() error {
 		return c.config.Breaker.Do(ctx, func() error {
 			speaks, err := c.protocol(ctx)
 			if err != nil {
@@ -40,16 +40,6 @@ func (c *Client) call(ctx context.Context, what call, out any) error {
 		e.System = System
 	}
 	return err
-}
-
-func (c *Client) inSlot(ctx context.Context, do func() error) error {
-	select {
-	case c.slots <- struct{}{}:
-		defer func() { <-c.slots }()
-		return do()
-	case <-ctx.Done():
-		return fault.Wrap(fault.Transient, "odoo", "Odoo has as many calls to answer as it may.", ctx.Err())
-	}
 }
 
 // protocol asks the server once what it speaks: JSON-2 if it can, else JSON-RPC.

@@ -24,7 +24,8 @@ type Config struct {
 	Login    string // needed before version 19
 	Key      string // the API key of the user who writes
 	Books    Books
-	// CallTimeout bounds one call; Concurrency is how many run side by side.
+	// CallTimeout bounds one call; Concurrency is how many run side by side at
+	// most, fewer while the server shows that it is too many.
 	CallTimeout time.Duration
 	Concurrency int
 	Breaker     *wire.Breaker
@@ -52,7 +53,7 @@ type Client struct {
 	config    Config
 	json2     *wire.Client
 	rpc       *wire.Client
-	slots     chan struct{}
+	throttle  *throttle
 	reference *reference
 
 	mu     sync.Mutex
@@ -69,7 +70,7 @@ func New(config Config) *Client {
 		header.Set("X-Odoo-Database", config.Database)
 	}
 	c := &Client{
-		config: config, slots: make(chan struct{}, config.Concurrency),
+		config: config, throttle: newThrottle(config.Concurrency),
 		json2: &wire.Client{System: System, Base: config.URL, Token: config.Key, Header: header, HTTP: browser, Limit: wire.Unlimited{}, Refusal: json2Refusal},
 		rpc: &wire.Client{System: System, Base: config.URL, HTTP: browser, Limit: wire.Unlimited{},
 			Refusal: func(op string, status int, _ []byte) *fault.Error { return notSpoken(op, status) }},
