@@ -59,10 +59,23 @@ func (t *throttle) done(overload bool) {
 	case t.good >= roundsToGrow*t.limit && t.limit < t.most:
 		t.limit, t.good = t.limit+1, 0
 	}
-	// The token of this call, and those that the new limit sets free.
-	t.held++
-	for t.held > 0 && t.most-t.held < t.limit {
+	t.held++ // the token of this call
+	t.adjust()
+}
+
+// adjust keeps tokens back, or gives them out, until as many calls may run as the
+// limit says. What runs already gives its token back when it ends.
+func (t *throttle) adjust() {
+	for t.most-t.held < t.limit {
 		t.held--
 		t.slots <- struct{}{}
+	}
+	for t.most-t.held > t.limit {
+		select {
+		case <-t.slots:
+			t.held++
+		default:
+			return
+		}
 	}
 }
