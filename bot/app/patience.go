@@ -9,6 +9,14 @@ import (
 	"meshline/sync/pipeline"
 )
 
+// workerSettings are how many work side by side, and how patient they are.
+type workerSettings struct {
+	Concurrency int           `yaml:"concurrency"`
+	Lease       time.Duration `yaml:"lease"`
+	CallTimeout time.Duration `yaml:"call_timeout"`
+	Quarantine  time.Duration `yaml:"quarantine"`
+}
+
 // retryRule is how a failure is tried again; what is zero is left to the rule
 // for all systems.
 type retryRule struct {

@@ -16,10 +16,8 @@ import (
 	"github.com/robfig/cron/v3"
 
 	"meshline/jobs/intake"
-	"meshline/sync/canon"
 	"meshline/sync/exception"
 	"meshline/sync/odoo"
-	"meshline/sync/posting"
 )
 
 //go:embed meshline.yaml
@@ -65,115 +63,9 @@ type digestSettings struct {
 	TimeZone string `yaml:"time_zone"`
 }
 
-type billingSettings struct {
-	Start string `yaml:"start"`
-	// Mode is how far documents are brought, Units that of single business units,
-	// which the deal's UnitProperty names.
-	Mode         posting.Mode            `yaml:"mode"`
-	UnitProperty string                  `yaml:"unit_property"`
-	Units        map[string]posting.Mode `yaml:"units"`
-	// Watch is when drafts that wait for a person are looked at, a cron expression.
-	Watch string `yaml:"watch"`
-}
-
-// start is the first day that is billed, zero where none is given.
-func (b billingSettings) start() time.Time {
-	day, _ := time.Parse(time.DateOnly, b.Start)
-	return day
-}
-
-func (b billingSettings) check(c *checking) {
-	if b.Start != "" && b.start().IsZero() {
-		c.fail("$.billing.start", "billing.start must be a day such as 2026-12-01")
-	}
-	if _, err := cron.ParseStandard(b.Watch); err != nil {
-		c.fail("$.billing.watch", "billing.watch is no cron expression such as “*/10 * * * *”")
-	}
-	checkMode(c, "$.billing.mode", b.Mode)
-	for _, unit := range slices.Sorted(maps.Keys(b.Units)) {
-		checkMode(c, "$.billing.units."+unit, b.Units[unit])
-	}
-	if len(b.Units) > 0 && b.UnitProperty == "" {
-		c.fail("$.billing.units", "billing.unit_property is missing: name the deal property that holds the business unit")
-	}
-}
-
-func checkMode(c *checking, path string, mode posting.Mode) {
-	switch mode {
-	case posting.ModeOff, posting.ModeDraft, posting.ModePost:
-	default:
-		c.fail(path, "“%s” is no mode: off, draft or post", mode)
-	}
-}
-
-// drafts reports whether any business unit is to end at drafts.
-func (b billingSettings) drafts() bool {
-	return b.Mode == posting.ModeDraft || slices.Contains(slices.Collect(maps.Values(b.Units)), posting.ModeDraft)
-}
-
-// ledgerSettings says how the reference ledger is used.
-type ledgerSettings struct {
-	Drafts bool `yaml:"drafts"`
-}
-
 type odooSettings struct {
 	Concurrency int        `yaml:"concurrency"`
 	Books       odoo.Books `yaml:",inline"`
-}
-
-type crmSettings struct {
-	Link string `yaml:"link"`
-	// Walk and Poll are cron expressions, empty for never.
-	Walk string `yaml:"walk"`
-	Poll string `yaml:"poll"`
-}
-
-func (s crmSettings) check(c *checking) {
-	for path, spec := range map[string]string{"walk": s.Walk, "poll": s.Poll} {
-		if _, err := cron.ParseStandard(spec); err != nil && spec != "" {
-			c.fail("$.crm."+path, "crm.%s is no cron expression such as “30 2 * * *”", path)
-		}
-	}
-}
-
-type webhookSettings struct {
-	Path    string `yaml:"path"`
-	Version string `yaml:"version"`
-	URL     string `yaml:"url"`
-	// Header carries the key of HUBSPOT_WORKFLOW_KEY, for the version key.
-	Header string `yaml:"header"`
-	// Object is what a workflow sends to the path: deal, company or line_item.
-	Object string `yaml:"object"`
-}
-
-// olderVersions are the ways in which a path can be protected.
-var olderVersions = map[string]intake.Version{"v1": intake.V1, "v2": intake.V2, "key": intake.APIKey}
-
-func (w webhookSettings) check(c *checking) {
-	if !strings.HasPrefix(w.Path, "/") || w.Path == intake.PathHubSpot {
-		c.fail("$.webhooks", "the path %q of a webhook must start with / and differ from %s", w.Path, intake.PathHubSpot)
-	}
-	if _, known := olderVersions[w.Version]; !known {
-		c.fail("$.webhooks", "the version %q of a webhook must be v1, v2 or key", w.Version)
-	}
-	if w.Version == "key" && w.Header == "" {
-		c.fail("$.webhooks", "a webhook with a key needs the name of the header that carries it")
-	}
-	switch w.Object {
-	case "", canon.TypeDeal, canon.TypeCompany, canon.TypeLineItem:
-	default:
-		c.fail("$.webhooks", "the object %q of a webhook must be deal, company or line_item", w.Object)
-	}
-	if w.Version == "v2" && w.URL == "" {
-		c.fail("$.webhooks", "a webhook of version v2 needs its public url")
-	}
-}
-
-type workerSettings struct {
-	Concurrency int           `yaml:"concurrency"`
-	Lease       time.Duration `yaml:"lease"`
-	CallTimeout time.Duration `yaml:"call_timeout"`
-	Quarantine  time.Duration `yaml:"quarantine"`
 }
 
 // settingsFile is the name of the file in the configuration folder.
@@ -283,9 +175,15 @@ func (s settings) check(file string, data []byte) error {
 	return errors.Join(c.errs...)
 }
 
-// checkStart wants a first day before anything is written to a real ERP: the
-// CRM holds years of contracts that others have billed.
+// checkStart wants what the environment and the settings owe each other: a first
+// day before anything is written to a real ERP, since the CRM holds years of
+// contracts that others have billed, and the key that a webhook is protected by.
 func (s settings) checkStart(env environment) error {
+	for _, webhook := range s.Webhooks {
+		if olderVersions[webhook.Version] == intake.APIKey && env.HubSpotWorkflowKey == "" {
+			return errors.New("HUBSPOT_WORKFLOW_KEY is missing: set it to the key that the workflow sends to " + webhook.Path)
+		}
+	}
 	if env.OdooURL == "" || s.Billing.Start != "" {
 		return nil
 	}
