@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -112,7 +113,7 @@ func TestChaos(t *testing.T) {
 	t.Parallel()
 	kills, span := 1, 8*time.Second
 	if os.Getenv(chaosVariable) != "" {
-		kills, span = 100, 5*time.Minute
+		kills, span = chaosKills(), 5*time.Minute
 	}
 	all := &figures{}
 	t.Cleanup(func() { all.print(t) })
@@ -346,4 +347,12 @@ func (c *child) sleep(span time.Duration) {
 	timer := time.NewTimer(span)
 	<-timer.C
 	_ = c.cmd.Process.Signal(syscall.SIGCONT)
+}
+
+// chaosKills is how often the long form kills at each boundary.
+func chaosKills() int {
+	if n, err := strconv.Atoi(os.Getenv(chaosVariable)); err == nil && n > 1 {
+		return n
+	}
+	return 100
 }
