@@ -25,7 +25,7 @@ func doubtLines(e exception.Exception) string {
 	if d.SentBy != nil {
 		sent += ", " + moment(*d.SentBy)
 	}
-	lines := []string{escape(e.Reason), sent, "*Business key:* `" + escape(d.Key) + "`"}
+	lines := []string{escape(e.Reason) + " `/meshline replay " + e.Name() + "` searches again.", sent, "*Business key:* `" + escape(d.Key) + "`"}
 	if len(d.Found) == 0 {
 		return strings.Join(append(lines, "*The ERP shows:* nothing with this key. Look there for an invoice of this customer and amount before you decide."), "\n")
 	}
@@ -56,7 +56,7 @@ func doubtButtons(e exception.Exception, value string) []slack.BlockElement {
 	again.Confirm = confirm("Send "+e.Name()+" again?",
 		fmt.Sprintf("%s will be sent to the ERP once more. If the first one is there after all, the customer is billed twice.", e.Amount), "Send again")
 	return []slack.BlockElement{
-		button(ActionAdopt, value, "It exists: adopt").WithStyle(slack.StylePrimary), again, button(ActionReplay, value, "Search again"),
+		button(ActionAdopt, value, "It exists: adopt").WithStyle(slack.StylePrimary), again,
 	}
 }
 

@@ -41,7 +41,9 @@ func (r *Runner) failed(ctx context.Context, item Item, err error) (Outcome, err
 		finding.Kind, finding.Team = exception.Rejection, r.Policy.Finance
 	case fault.Doubt:
 		finding.Kind, finding.Team, finding.Doubt = exception.InDoubt, r.Policy.Finance, doubtOf(err)
-	case fault.Invalid, fault.Conflict:
+	case fault.Invalid: // the CRM wants its record to be mended first
+		finding.Kind, finding.Team = exception.Rejection, r.Policy.Validation
+	case fault.Conflict:
 		finding.Kind, finding.Team = exception.Rejection, r.Policy.Sync
 	default:
 		if r.retryOf(err).again(item, fault.ClassOf(err), r.Clock()) {

@@ -385,3 +385,29 @@ func (paused) Draft(context.Context, canon.Document) (string, error) {
 func (paused) Find(context.Context, canon.Document) ([]canon.ERPDocument, error) {
 	return nil, fault.New(fault.Paused, "erp", "It is left alone.")
 }
+
+// TestFieldThatTheCRMRequiresHasAnOwner: the account demands a property on every
+// write; the invoice stands, and Sales Ops is told what the CRM misses.
+func TestFieldThatTheCRMRequiresHasAnOwner(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.crm.Require(hubspotsim.Deals, "po_number")
+	deal := r.sign(r.company(), "RET-1001")
+	r.drain()
+	r.wantPosted(1, 1, 1)
+	e := r.live()[0]
+	if e.Kind != exception.Rejection || e.Team != "sales_ops" || !strings.Contains(e.Reason, "po_number: This property is required.") {
+		t.Fatalf("got %+v", e)
+	}
+	r.crm.Update(hubspotsim.Deals, deal, map[string]string{"po_number": "PO-1"})
+	if _, err := r.desk.Replay(t.Context(), exception.Attempt{ID: e.ID, Version: e.Version, User: salesPerson}); err != nil {
+		t.Fatal(err)
+	}
+	r.drain()
+	if r.property(deal, "erp_invoice_number") != "INV-000001" {
+		t.Errorf("the CRM shows %q", r.property(deal, "erp_invoice_number"))
+	}
+	if n := len(r.posted(canon.KindInvoice)); n != 1 {
+		t.Errorf("%d invoices", n)
+	}
+}
