@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+	"github.com/redis/go-redis/v9"
 )
 
 // commandLine is what the binary understands.
@@ -53,11 +54,20 @@ func Main(ctx context.Context, args []string, out, errOut io.Writer) int {
 		return 2
 	}
 	log := slog.New(slog.NewJSONHandler(errOut, &slog.HandlerOptions{Level: line.LogLevel}))
+	redis.SetLogger(redisLog{log})
 	if err := command.Run(&runtime{ctx, out, log}); err != nil {
 		_, _ = fmt.Fprintln(errOut, "meshline:", err)
 		return 1
 	}
 	return 0
+}
+
+// redisLog puts what the Redis client says among our own lines.
+type redisLog struct{ log *slog.Logger }
+
+// Printf logs one line.
+func (l redisLog) Printf(ctx context.Context, format string, args ...any) {
+	l.log.LogAttrs(ctx, slog.LevelDebug, "redis client", slog.String("said", fmt.Sprintf(format, args...)))
 }
 
 // clock is the only place where the program asks for the time.

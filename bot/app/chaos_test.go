@@ -31,6 +31,9 @@ const chaosVariable = "MESHLINE_CHAOS"
 const chaosPatience = "\nretry: {attempts: 100000, base: 200ms, most: 1s}\nbreaker: {failures: 50, pause: 500ms}\n" +
 	"worker: {concurrency: 24, lease: 2s, call_timeout: 600ms, quarantine: 1s}\nbilling: {start: 2026-01-01, mode: post}\n"
 
+// patientCRM sends its webhooks again and again, as HubSpot does for a day.
+var patientCRM = hubspotsim.Config{RetryWait: 300 * time.Millisecond, Tries: 100000}
+
 // chaosWait is how long the rest may take after the last kill: HubSpot's limit
 // lets a few deals through a second.
 const chaosWait = 10 * time.Minute
@@ -141,7 +144,7 @@ func TestChaos(t *testing.T) {
 const inFlight = 5
 
 func killAtBoundaries(t *testing.T, all *figures, points []chaosPoint, kills int) {
-	s := newStageOf(t, worldConfig{Odoo: 19, CRM: hubspotsim.Config{RetryWait: time.Second}})
+	s := newStageOf(t, worldConfig{Odoo: 19, CRM: patientCRM})
 	s.patience = chaosWait
 	c := newChildOf(s, chaosPatience, "worker,web,cron")
 	c.start()
@@ -247,7 +250,7 @@ func (s *stage) exactlyOnce(all *figures, deals []string) {
 // ownStage is a world whose Postgres can be restarted without hurting others.
 func ownStage(t *testing.T) (*stage, *pgrun.Server) {
 	t.Helper()
-	s := newStageOf(t, worldConfig{Odoo: 19, CRM: hubspotsim.Config{RetryWait: time.Second}})
+	s := newStageOf(t, worldConfig{Odoo: 19, CRM: patientCRM})
 	server, err := pgrun.Start(t.Context(), pgrun.Config{})
 	if err != nil {
 		t.Fatal(err)
@@ -287,7 +290,7 @@ func killAtRandom(t *testing.T, all *figures, span time.Duration) {
 	second.addr = address
 	both := []*child{first, second}
 	for _, c := range both {
-		c.start()
+		c.supervise()
 	}
 	s.world.crm.Subscribe(s.env.HubSpotWebhookURL)
 	t.Cleanup(s.world.crm.Close)
@@ -296,8 +299,7 @@ func killAtRandom(t *testing.T, all *figures, span time.Duration) {
 	misfortunes := map[string]func(){
 		"kills at random": func() {
 			c := both[rand.IntN(2)]
-			c.kill()
-			c.start()
+			c.kill() // its supervisor starts it again
 		},
 		"zombies":                 func() { both[rand.IntN(2)].sleep(2500 * time.Millisecond) },
 		"times Redis was emptied": func() { first.flush() },
@@ -334,6 +336,25 @@ func killAtRandom(t *testing.T, all *figures, span time.Duration) {
 	}
 	sim.Switch(odoosim.Switches{})
 	s.exactlyOnce(all, deals)
+}
+
+// supervise starts the process, and again whenever it ends, until the test is
+// over: one that starts while Postgres does not answer gives up by itself.
+func (c *child) supervise() {
+	stop, ended := make(chan struct{}), make(chan struct{})
+	c.s.t.Cleanup(func() { close(stop); c.kill(); <-ended })
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			c.start()
+			_ = c.wait()
+		}
+	}()
 }
 
 // sleep stops the process, lets its leases run out, and wakes it up: a zombie.

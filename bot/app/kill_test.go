@@ -47,9 +47,10 @@ type child struct {
 	roles  string
 	addr   string // of its HTTP server
 
-	mu  sync.Mutex
-	cmd *exec.Cmd
-	log bytes.Buffer
+	mu    sync.Mutex
+	cmd   *exec.Cmd
+	ended chan error // what the process came to
+	log   bytes.Buffer
 }
 
 func newChild(s *stage) *child {
@@ -89,8 +90,23 @@ func (c *child) start() {
 	}
 	c.cmd.Stderr = &c.log
 	if err := c.cmd.Start(); err != nil {
-		c.s.t.Fatal(err)
+		c.s.t.Error(err)
+		c.cmd = nil
+		return
 	}
+	c.ended = make(chan error, 1)
+	go func(cmd *exec.Cmd, ended chan error) {
+		ended <- cmd.Wait()
+		close(ended)
+	}(c.cmd, c.ended)
+}
+
+// wait returns when the process has ended.
+func (c *child) wait() error {
+	c.mu.Lock()
+	ended := c.ended
+	c.mu.Unlock()
+	return <-ended
 }
 
 // kill ends the process with SIGKILL and waits until it is gone.
@@ -99,7 +115,7 @@ func (c *child) kill() {
 	defer c.mu.Unlock()
 	if c.cmd != nil {
 		_ = c.cmd.Process.Kill()
-		_ = c.cmd.Wait()
+		<-c.ended
 		c.cmd = nil
 	}
 }

@@ -68,8 +68,11 @@ type Config struct {
 	// how many associations an answer holds.
 	SearchLag       time.Duration
 	AssociationPage int
-	// RetryWait is the pause before an unanswered webhook is sent again.
+	// RetryWait is the pause before an unanswered webhook is sent again, Tries how
+	// often it is sent at most: eleven times over a day, as HubSpot does it. Where
+	// a day is to pass in minutes it takes more of them.
 	RetryWait time.Duration
+	Tries     int
 }
 
 const paidLimit = 190
@@ -126,6 +129,7 @@ func New(config Config) *Sim {
 	config.RetryWait = cmp.Or(config.RetryWait, time.Second)
 	config.PortalID = cmp.Or(config.PortalID, 1482001)
 	config.AppID = cmp.Or(config.AppID, 77001)
+	config.Tries = cmp.Or(config.Tries, tries)
 	config.AssociationPage = cmp.Or(config.AssociationPage, 500)
 	if config.Scopes == nil {
 		config.Scopes = allScopes

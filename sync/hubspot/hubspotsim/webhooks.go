@@ -224,7 +224,7 @@ func (h *webhooks) take() []event {
 
 // send posts one body until it is answered with 2xx.
 func (s *Sim) send(ctx context.Context, events []event) {
-	for try := range tries {
+	for try := range s.config.Tries {
 		for i := range events {
 			events[i].AttemptNumber = try
 		}
