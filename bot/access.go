@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/slack-go/slack"
 
@@ -25,7 +26,7 @@ func (b *Bot) answer(ctx context.Context, v visit, err error) {
 	if err == nil {
 		return
 	}
-	if own(err, v.user) {
+	if own(err, v.user, b.Clock()) {
 		return
 	}
 	text, known := b.explain(err)
@@ -35,11 +36,18 @@ func (b *Bot) answer(ctx context.Context, v visit, err error) {
 	b.reply(ctx, v, views.Reply(text))
 }
 
-// own reports whether what was "first" is the person's own click, taken up
-// again after a restart.
-func own(err error, user string) bool {
+// doubleClick is how soon after a person's click another one means the same.
+const doubleClick = 15 * time.Second
+
+// own reports whether what was "first" is the person's own click: taken up again
+// after a restart, or one of several in a row.
+func own(err error, user string, now time.Time) bool {
 	var stale *exception.StaleError
-	return errors.As(err, &stale) && stale.Now.Actor == user && stale.Now.State != exception.Open
+	if !errors.As(err, &stale) || stale.Now.Actor != user {
+		return false
+	}
+	at := stale.Now.At
+	return stale.Now.State != exception.Open || at != nil && now.Sub(*at) < doubleClick
 }
 
 // explain puts an expected error into words; false means that it is none.

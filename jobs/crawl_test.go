@@ -65,7 +65,7 @@ func (c *crawl) due() int {
 		if err != nil || !claimed {
 			c.t.Fatal(claimed, err)
 		}
-		if err := (storage.Records{DB: c.db}).Save(c.t.Context(), item, pipeline.Seen{Snapshot: struct{}{}}, c.now); err != nil {
+		if err := (storage.Records{DB: c.db}).Save(c.t.Context(), item, pipeline.Seen{Snapshot: struct{}{}, UpdatedAt: c.now}, c.now); err != nil {
 			c.t.Fatal(err)
 		}
 		if _, err := queue.Finish(c.t.Context(), item, pipeline.Result{}, c.now); err != nil {

@@ -22,15 +22,15 @@ type Pace struct {
 }
 
 // Limiter shares paces among all replicas through Redis. Without Redis each
-// replica keeps to half of the pace by itself.
+// replica keeps to its share of the pace by itself.
 type Limiter struct {
 	shared *redis_rate.Limiter
 	redis  redis.UniversalClient
 	paces  func(key string) Pace
 
 	mu        sync.Mutex
-	alone     map[string]*rate.Limiter
-	announced map[string]int // calls a period, as the other side said
+	alone     map[string]*rate.Limiter // by key and pace
+	announced map[string]int           // calls a period, as the other side said
 }
 
 // NewLimiter returns a limiter; paces gives the pace of a key.
@@ -82,7 +82,7 @@ func pauseKey(key string) string { return "meshline:pause:" + key }
 
 // pause lets no replica through for a while.
 func (l *Limiter) pause(ctx context.Context, key string, span time.Duration) {
-	if span > 0 {
+	if span > l.paused(ctx, key) {
 		// Without Redis the answer that asked for it is heard again soon.
 		_ = l.redis.Set(ctx, pauseKey(key), 1, span).Err()
 	}
@@ -97,15 +97,16 @@ func (l *Limiter) paused(ctx context.Context, key string) time.Duration {
 }
 
 // shares is how many replicas a pace is divided among when they cannot talk.
-const shares = 2
+const shares = 4
 
 func (l *Limiter) takeAlone(key string, pace Pace) time.Duration {
 	l.mu.Lock()
-	own, known := l.alone[key]
+	named := fmt.Sprint(key, pace)
+	own, known := l.alone[named]
 	if !known {
 		each := float64(pace.Rate) / pace.Period.Seconds() / shares
 		own = rate.NewLimiter(rate.Limit(each), max(1, pace.Burst/shares))
-		l.alone[key] = own
+		l.alone[named] = own
 	}
 	l.mu.Unlock()
 	reservation := own.Reserve()

@@ -92,6 +92,16 @@ func migrate(ctx context.Context, pool *pgxpool.Pool, files fs.FS, folder string
 	return nil
 }
 
+// Current reports in words for the operator when the tables are not there yet.
+func (db *DB) Current(ctx context.Context) error {
+	var exists bool
+	err := db.pool.QueryRow(ctx, "select to_regclass('exceptions') is not null and to_regclass('outages') is not null").Scan(&exists)
+	if err == nil && !exists {
+		err = errors.New("the database is not up to date: run meshline migrate")
+	}
+	return err
+}
+
 // inTx runs do in one transaction.
 func (db *DB) inTx(ctx context.Context, do func(tx pgx.Tx) error) error {
 	return pgx.BeginFunc(ctx, db.pool, do)

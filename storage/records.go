@@ -37,7 +37,7 @@ func (s Records) Save(ctx context.Context, item pipeline.Item, seen pipeline.See
 	}
 	return s.queries.SaveRecord(ctx, s.pool, dbsqlc.SaveRecordParams{
 		ItemID: item.ID, CompanyID: seen.Company, Unit: seen.Unit, Title: seen.Title, Snapshot: snapshot, Signed: seen.Signed, Earlier: seen.Earlier,
-		Amount: amount, Currency: seen.Amount.Currency(), Now: now,
+		Amount: amount, Currency: seen.Amount.Currency(), Now: now, UpdatedAt: seen.UpdatedAt,
 	})
 }
 
@@ -74,10 +74,10 @@ func (s Records) Latest(ctx context.Context, itemID int64) (*exception.Exception
 
 // Follow gives the mapping of a merged record to the one it went into; a second
 // call changes nothing.
-func (s Records) Follow(ctx context.Context, item pipeline.Item, from canon.Ref, kind canon.DocumentKind, now time.Time) error {
+func (s Records) Follow(ctx context.Context, item pipeline.Item, from canon.Ref, kind canon.DocumentKind, erpID string, now time.Time) error {
 	return s.inTx(ctx, func(tx pgx.Tx) error {
 		rows, err := s.queries.FollowMapping(ctx, tx, dbsqlc.FollowMappingParams{
-			Source: from.Source, ObjectType: from.Type, FromID: from.ID, IntoID: item.Ref.ID, Kind: string(kind),
+			Source: from.Source, ObjectType: from.Type, ErpID: erpID, IntoID: item.Ref.ID, Kind: string(kind),
 		})
 		if err != nil || rows == 0 {
 			return err
@@ -87,6 +87,12 @@ func (s Records) Follow(ctx context.Context, item pipeline.Item, from canon.Ref,
 			item: item.ID, trace: item.Trace,
 		})
 	})
+}
+
+// LatestOf returns the newest exception of a record, nil when there was none.
+func (s Records) LatestOf(ctx context.Context, ref canon.Ref) (*exception.Exception, error) {
+	row, err := s.queries.LatestExceptionOf(ctx, s.pool, dbsqlc.LatestExceptionOfParams{Source: ref.Source, ObjectType: ref.Type, ObjectID: ref.ID})
+	return newest(exceptionRow(row), err)
 }
 
 // Wrote notes a write to the CRM before it is sent.

@@ -78,7 +78,9 @@ func examine(ctx context.Context, get func(string) string) []wire.Check {
 	config, configErr := readSettings(env.ConfigDir)
 	checks := problems("configuration: environment", envErr, "Set it as the README says.")
 	checks = append(checks, problems("configuration: meshline.yaml", configErr, "Correct the line in meshline.yaml.")...)
-	checks = append(checks, problems("configuration: billing.start", config.checkStart(env), "Set billing: {start: 2026-12-01} in meshline.yaml.")...)
+	if configErr == nil {
+		checks = append(checks, problems("configuration: billing.start", config.checkStart(env), "Set billing: {start: 2026-12-01} in meshline.yaml.")...)
+	}
 	for _, look := range []func(context.Context, environment, settings) []wire.Check{
 		checkPostgres, checkRedis, checkSlack, checkHubSpot, checkWebhook, checkERP,
 	} {
@@ -93,12 +95,25 @@ func problems(what string, err error, cure string) []wire.Check {
 		return []wire.Check{wire.Fine(what)}
 	}
 	var checks []wire.Check
-	for _, line := range strings.Split(err.Error(), "\n") {
-		if line = strings.TrimSpace(line); line != "" {
-			checks = append(checks, wire.Wrong(what, line+".", cure))
-		}
+	for _, one := range joined(err) {
+		// What follows the first line is the place in the file, drawn.
+		line, _, _ := strings.Cut(strings.TrimSpace(one.Error()), "\n")
+		checks = append(checks, wire.Wrong(what, line+".", cure))
 	}
 	return checks
+}
+
+// joined are the errors that were reported together.
+func joined(err error) []error {
+	var several interface{ Unwrap() []error }
+	if !errors.As(err, &several) {
+		return []error{err}
+	}
+	var all []error
+	for _, one := range several.Unwrap() {
+		all = append(all, joined(one)...)
+	}
+	return all
 }
 
 func checkPostgres(ctx context.Context, env environment, _ settings) []wire.Check {
@@ -197,15 +212,18 @@ func checkWebhook(ctx context.Context, env environment, _ settings) []wire.Check
 // notPublic says why HubSpot cannot reach the webhook. A simulator on this
 // machine can.
 func notPublic(env environment) string {
-	address, err := url.Parse(env.HubSpotWebhookURL)
-	if err != nil || address.Host == "" {
-		return "HUBSPOT_WEBHOOK_URL is no address."
-	}
-	api, _ := url.Parse(env.HubSpotURL)
-	if local(address.Hostname()) && api != nil && local(api.Hostname()) {
-		return ""
-	}
+	api, err := url.Parse(env.HubSpotURL)
+	return unreachable(env.HubSpotWebhookURL, err == nil && local(api.Hostname()))
+}
+
+// unreachable says why HubSpot cannot call an address, empty when it can.
+func unreachable(webhook string, simulated bool) string {
+	address, err := url.Parse(webhook)
 	switch {
+	case err != nil || address.Host == "":
+		return fmt.Sprintf("“%s” is no address.", webhook)
+	case simulated && local(address.Hostname()):
+		return ""
 	case address.Scheme != "https":
 		return "HubSpot calls https addresses only."
 	case local(address.Hostname()):

@@ -188,7 +188,7 @@ func (s odooSide) flip(_ context.Context, what string, closed bool) error {
 	case "period":
 		on.LockDate = ""
 		if closed {
-			on.LockDate = clock().Format("2006-01") + "-31"
+			on.LockDate = clock().AddDate(0, 1, -clock().Day()).Format(time.DateOnly)
 		}
 	}
 	s.server.Switch(on)

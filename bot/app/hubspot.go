@@ -10,10 +10,12 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"meshline/jobs"
+	"meshline/jobs/intake"
 	"meshline/sync/canon"
 	"meshline/sync/datacontract"
 	"meshline/sync/hubspot"
 	"meshline/sync/pipeline"
+	"meshline/sync/wire"
 )
 
 type hubspotCommand struct {
@@ -98,15 +100,14 @@ func hubspotClient(get func(string) string) (*hubspot.Client, error) {
 
 // hubspotOf shares the pace with a running Meshline where Redis is known.
 func hubspotOf(env environment) *hubspot.Client {
-	options, err := redis.ParseURL(env.RedisURL)
-	if err != nil {
-		options = &redis.Options{}
+	var calls, searches wire.Limiter = wire.Unlimited{}, wire.Unlimited{}
+	if options, err := redis.ParseURL(env.RedisURL); err == nil {
+		limiter := jobs.NewLimiter(redis.NewClient(options), paceOf)
+		calls, searches = limiter.For(keyHubSpot), limiter.For(keySearch)
 	}
-	limiter := jobs.NewLimiter(redis.NewClient(options), paceOf)
 	return hubspot.New(hubspot.Config{
-		URL: env.HubSpotURL, Version: env.HubSpotVersion, Token: env.HubSpotToken,
-		Limit: limiter.For(keyHubSpot), SearchLimit: limiter.For(keySearch),
-		CallTimeout: time.Minute, Properties: map[string][]string{canon.TypeCompany: datacontract.Customer.Properties()},
+		URL: env.HubSpotURL, Version: env.HubSpotVersion, Token: env.HubSpotToken, Limit: calls, SearchLimit: searches,
+		CallTimeout: time.Minute, Properties: map[string][]string{canon.TypeCompany: append(datacontract.Customer.Properties(), "domain")},
 	})
 }
 
@@ -117,6 +118,9 @@ type hubspotAppCommand struct {
 
 // Run prints the project, or writes it to a folder that has no such files yet.
 func (c *hubspotAppCommand) Run(r *runtime) error {
+	if problem := unreachable(c.URL, false); problem != "" {
+		return fmt.Errorf("--url: %s Give the https address that ends in %s", problem, intake.PathHubSpot)
+	}
 	files, err := hubspot.Project(c.URL, map[string][]string{
 		canon.TypeCompany: datacontract.Customer.Properties(), canon.TypeLineItem: datacontract.Line.Properties(),
 		canon.TypeDeal: append(datacontract.Contract.Properties(), "dealstage", "pipeline", "hubspot_owner_id"),
@@ -149,9 +153,9 @@ func writeNew(path, text string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("make the folder: %w", err)
 	}
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, os.ErrExist) {
-		return fmt.Errorf("%s is there already: choose another folder", path)
+		return fmt.Errorf("%s is there already: choose another place with --out, or move it away", path)
 	}
 	if err != nil {
 		return fmt.Errorf("write: %w", err)

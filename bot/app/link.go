@@ -2,12 +2,9 @@ package app
 
 import (
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -24,23 +21,6 @@ type linkCommand struct {
 	Propose linkProposeCommand `cmd:"" help:"Compare every company of the CRM without an ERP number with the customers of the ERP, and write the proposals to a CSV file. Nothing is changed."`
 	Apply   linkApplyCommand   `cmd:"" help:"Write what a person decided in that file to the CRM."`
 }
-
-// linkHeader is the first line of the file; people fill the last column.
-var linkHeader = []string{"company_id", "company", "billing_email", "tax_number", "erp_number", "erp_name", "why", "others", "decision"}
-
-// The columns that are read back.
-const (
-	columnID       = 0
-	columnName     = 1
-	columnNumber   = 4
-	columnDecision = 8
-)
-
-// The decisions.
-const (
-	decisionYes = "yes" // it is this customer
-	decisionNew = "new" // it is none of them: a new customer is made when a deal needs it
-)
 
 type linkProposeCommand struct {
 	Out string `help:"File for the proposals." default:"matches.csv"`
@@ -77,11 +57,7 @@ func (c *linkProposeCommand) Run(r *runtime) error {
 	if err != nil {
 		return err
 	}
-	var text strings.Builder
-	if err := csv.NewWriter(&text).WriteAll(rows); err != nil {
-		return fmt.Errorf("write %s: %w", c.Out, err)
-	}
-	if err := writeNew(c.Out, text.String()); err != nil {
+	if err := writeLinks(c.Out, rows); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(r.out, "%s: %d companies resemble one customer, %d several, %d none; %d are linked already.\n"+
@@ -114,10 +90,15 @@ func eachCompany(ctx context.Context, source *hubspot.Client, visit func(canon.R
 	}
 }
 
-// customerOf is what a company is compared by; it need not be complete.
+// customerOf is what a company is compared by; it need not be complete. At a first
+// connection HubSpot's own domain is often all there is.
 func customerOf(company canon.Record) canon.Document {
+	email := company.Get("billing_email")
+	if domain := company.Get("domain"); email == "" && domain != "" {
+		email = "@" + domain
+	}
 	return mapping.Customer(canon.Customer{
-		Ref: company.Ref, Name: company.Get("name"), BillingEmail: company.Get("billing_email"), TaxNumber: company.Get("tax_number"),
+		Ref: company.Ref, Name: company.Get("name"), BillingEmail: email, TaxNumber: company.Get("tax_number"),
 	}, nil)
 }
 
@@ -140,11 +121,11 @@ type linkApplyCommand struct {
 	Why  string `help:"The reason, for the audit log." required:""`
 }
 
-// link is one decision.
-type link struct{ company, name, value string }
-
 // Run checks every decision first, and writes nothing when one of them is wrong.
 func (c *linkApplyCommand) Run(r *runtime) error {
+	if strings.TrimSpace(c.Why) == "" {
+		return errors.New("--why is empty: say why, for whoever asks next year")
+	}
 	source, books, err := bothSides()
 	if err != nil {
 		return err
@@ -153,8 +134,16 @@ func (c *linkApplyCommand) Run(r *runtime) error {
 	if err != nil {
 		return err
 	}
-	links, err := readLinks(c.File, customers.Has)
+	known := companies{names: map[string]string{}, numbers: map[string]string{}, taken: map[string]string{}}
+	if err := eachCompany(r.ctx, source, known.add); err != nil {
+		return err
+	}
+	links, err := readLinks(c.File, known, customers.Has)
 	if err != nil {
+		return err
+	}
+	if len(links) == 0 {
+		_, err = fmt.Fprintf(r.out, "%s has no decision: write yes or new into its last column.\n", c.File)
 		return err
 	}
 	db, err := openDatabase(r.ctx)
@@ -162,92 +151,42 @@ func (c *linkApplyCommand) Run(r *runtime) error {
 		return err
 	}
 	defer db.Close()
-	if err := applyLinks(r.ctx, storage.Links{DB: db}, source, links, c.Why); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(r.out, "%d companies are decided. Their deals are billed from now on without a question.\n", len(links))
-	return err
-}
-
-// readLinks reads the decisions and reports every mistake with its line.
-func readLinks(path string, exists func(number string) bool) ([]link, error) {
-	file, err := os.Open(path)
+	written, err := applyLinks(r.ctx, storage.Links{DB: db}, source, links, c.Why)
 	if err != nil {
-		return nil, fmt.Errorf("open the decisions: %w", err)
+		return fmt.Errorf("%d of %d companies were written; correct this and apply the file again:\n%w", written, len(links), err)
 	}
-	defer func() { _ = file.Close() }()
-	reader := csv.NewReader(file)
-	reader.FieldsPerRecord = len(linkHeader)
-	header, err := reader.Read()
-	if err != nil || !slices.Equal(header, linkHeader) {
-		return nil, fmt.Errorf("%s:1: the first line must be %s, as meshline link propose writes it", path, strings.Join(linkHeader, ","))
-	}
-	var links []link
-	var errs []error
-	taken := map[string]string{}
-	for {
-		row, err := reader.Read()
-		if errors.Is(err, io.EOF) {
-			return links, errors.Join(errs...)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-		line, _ := reader.FieldPos(0)
-		decided, problem := decision(row, exists, taken)
-		if problem != "" {
-			errs = append(errs, fmt.Errorf("%s:%d: %s: %s", path, line, row[columnName], problem))
-		}
-		if decided.value != "" {
-			links = append(links, decided)
-		}
-	}
-}
-
-// decision reads one line; an empty value means that nothing was decided.
-func decision(row []string, exists func(string) bool, taken map[string]string) (l link, problem string) {
-	l = link{company: strings.TrimSpace(row[columnID]), name: row[columnName]}
-	number := strings.TrimSpace(row[columnNumber])
-	switch strings.ToLower(strings.TrimSpace(row[columnDecision])) {
-	case "":
-		return l, ""
-	case decisionNew:
-		l.value = pipeline.NewCustomer(l.company)
-		return l, ""
-	case decisionYes:
-	default:
-		return l, fmt.Sprintf("the decision %q is neither yes nor new", row[columnDecision])
-	}
-	switch {
-	case number == "":
-		return l, "yes needs a number in erp_number"
-	case !exists(number):
-		return l, fmt.Sprintf("the ERP has no active customer %q", number)
-	case taken[number] != "":
-		return l, fmt.Sprintf("the customer %s stands for %s already: two companies cannot be one customer. Merge them in the CRM first", number, taken[number])
-	}
-	taken[number], l.value = l.name, number
-	return l, ""
+	_, err = fmt.Fprintf(r.out, "%d companies are decided. Their deals are billed from now on without a question.\n", written)
+	return err
 }
 
 // sideBySide is how many companies are written at once; they travel in batches.
 const sideBySide = 100
 
-func applyLinks(ctx context.Context, links storage.Links, source *hubspot.Client, decided []link, why string) error {
+// applyLinks writes all decisions and returns how many the CRM took; what it took
+// stands in the audit log.
+func applyLinks(ctx context.Context, links storage.Links, source *hubspot.Client, decided []link, why string) (int, error) {
 	who := "cli:" + account()
-	group, ctx := errgroup.WithContext(ctx)
+	var group errgroup.Group
 	group.SetLimit(sideBySide)
-	for _, l := range decided {
+	errs := make([]error, len(decided))
+	for i, l := range decided {
 		group.Go(func() error {
 			ref := canon.Ref{Source: hubspot.SourceName, Type: canon.TypeCompany, ID: l.company}
-			if err := links.Decided(ctx, ref, pipeline.PropertyCustomerCode, l.value, who, why, clock()); err != nil {
-				return err
-			}
-			if err := source.Write(ctx, ref, map[string]string{pipeline.PropertyCustomerCode: l.value}); err != nil {
-				return fmt.Errorf("%s (%s): %w", l.name, l.company, err)
+			errs[i] = source.Write(ctx, ref, map[string]string{pipeline.PropertyCustomerCode: l.value})
+			if errs[i] == nil {
+				errs[i] = links.Decided(ctx, ref, pipeline.PropertyCustomerCode, l.value, who, why, clock())
+			} else {
+				errs[i] = fmt.Errorf("%s (%s): %w", l.name, l.company, errs[i])
 			}
 			return nil
 		})
 	}
-	return group.Wait()
+	_ = group.Wait()
+	written := 0
+	for _, err := range errs {
+		if err == nil {
+			written++
+		}
+	}
+	return written, errors.Join(errs...)
 }

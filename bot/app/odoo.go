@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"meshline/sync/fault"
 	"meshline/sync/odoo"
 )
 
@@ -96,6 +97,9 @@ func setUpOdoo(r *runtime, config odoo.Config, dryRun bool) error {
 			state = "is missing (dry run: nothing was changed)"
 		}
 		_, _ = fmt.Fprintf(r.out, "%s: %s\n", step.What, state)
+	}
+	if fault.Is(err, fault.Denied) {
+		return fmt.Errorf("ODOO_ADMIN_KEY is refused: it must be an API key of an administrator, and before version 19 ODOO_ADMIN_LOGIN its login. %s", fault.Message(err))
 	}
 	return err
 }

@@ -56,6 +56,9 @@ type replayCommand struct {
 // Run replays one exception. Whoever holds the database's address may do so;
 // the audit log names the account on this machine.
 func (c *replayCommand) Run(r *runtime) error {
+	if strings.TrimSpace(c.Why) == "" {
+		return errors.New("--why is empty: say why, for whoever asks next year")
+	}
 	id, err := strconv.ParseInt(strings.TrimPrefix(strings.ToUpper(c.Exception), "EX-"), 10, 64)
 	if err != nil {
 		return fmt.Errorf("%q is not an id such as EX-101", c.Exception)
@@ -69,6 +72,9 @@ func (c *replayCommand) Run(r *runtime) error {
 	desk := &exception.Desk{Store: storage.Exceptions{DB: db}, Clock: clock, Waker: c.waker(r), Roles: exception.Roles{
 		{Key: "cli", Members: []string{operator}, May: []exception.Action{exception.ActReplay}, All: true},
 	}}
+	if err := db.Current(r.ctx); err != nil {
+		return err
+	}
 	e, err := desk.Store.Get(r.ctx, id)
 	if err != nil {
 		return fmt.Errorf("%s: %w", exception.Name(id), err)
@@ -131,7 +137,7 @@ func (healthCommand) Run(r *runtime) error {
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return errors.New("Meshline does not answer") //nolint:staticcheck // a name
+		return fmt.Errorf("Meshline does not answer at %s", net.JoinHostPort(host, port)) //nolint:staticcheck // a name
 	}
 	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {

@@ -9,7 +9,7 @@ with seen as (
     left join items i on i.source = @source and i.object_type = @object_type and i.object_id = s.object_id
     left join records r on r.item_id = i.id
     where (i.id is null and s.wanted)
-        or (i.wanted = i.done and (r.read_at is null or r.read_at < s.updated_at))
+        or (i.wanted = i.done and (r.updated_at is null or r.updated_at < s.updated_at))
 )
 insert into items (source, object_type, object_id, wanted, due_at, first_due_at, trace)
 select @source, @object_type, d.object_id, 1, @now::timestamptz, @now::timestamptz, @trace

@@ -27,7 +27,7 @@ update items set lease_until = null, attempts = attempts - 1, waiting_on = @wait
 where id = @id and fence = @fence;
 
 -- name: WakeWaiting :many
-update items set waiting_on = null, due_at = @now::timestamptz, generation = generation + 1
+update items set waiting_on = null, due_at = @now::timestamptz, first_due_at = @now::timestamptz, generation = generation + 1
 where waiting_on = @waiting_on::bigint
 returning id as item_id, generation;
 
@@ -54,6 +54,7 @@ returning id as item_id, generation;
 -- name: RaiseHeldDeals :many
 -- Every deal of a company that is held by an exception gets another look.
 update items i set wanted = wanted + 1, due_at = @now::timestamptz,
+    first_due_at = case when i.wanted > i.done and i.last_error <> '' then i.first_due_at else @now::timestamptz end,
     generation = i.generation + case when i.due_at > @now::timestamptz then 1 else 0 end
 where i.id in (
     select r.item_id from records r
@@ -77,12 +78,13 @@ where id = @id and generation = @generation and wanted > done and (lease_until i
 returning generation;
 
 -- name: SaveRecord :exec
-insert into records (item_id, company_id, unit, title, snapshot, signed, earlier, signed_seen_at, amount, currency, read_at)
-values (@item_id, @company_id, @unit, @title, @snapshot, @signed, @earlier, case when @signed then @now::timestamptz end, @amount, @currency, @now::timestamptz)
+insert into records (item_id, company_id, unit, title, snapshot, signed, earlier, signed_seen_at, amount, currency, read_at, updated_at)
+values (@item_id, @company_id, @unit, @title, @snapshot, @signed, @earlier, case when @signed then @now::timestamptz end, @amount, @currency, @now::timestamptz,
+    @updated_at::timestamptz)
 on conflict (item_id) do update set
     company_id = excluded.company_id, unit = excluded.unit, title = excluded.title, snapshot = excluded.snapshot, signed = excluded.signed, earlier = excluded.earlier,
     signed_seen_at = coalesce(records.signed_seen_at, excluded.signed_seen_at),
-    amount = excluded.amount, currency = excluded.currency, read_at = excluded.read_at;
+    amount = excluded.amount, currency = excluded.currency, read_at = excluded.read_at, updated_at = excluded.updated_at;
 
 -- name: RecordWrite :exec
 insert into crm_writes (source, object_type, object_id, property, value, written_at)
@@ -97,7 +99,21 @@ where source = @source and object_type = @object_type and object_id = @object_id
 
 -- name: FollowMapping :execrows
 -- The ERP document of a record that was merged belongs to the one it went into.
-update id_mappings set object_id = @into_id where source = @source and object_type = @object_type and object_id = @from_id and kind = @kind;
+update id_mappings set object_id = @into_id
+where source = @source and object_type = @object_type and kind = @kind and erp_id = @erp_id and object_id <> @into_id;
+
+-- name: LatestExceptionOf :one
+-- The newest exception of a record, whether its item is known or not.
+select e.*, i.source, i.object_type, i.object_id from exceptions e join items i on i.id = e.item_id
+where i.source = @source and i.object_type = @object_type and i.object_id = @object_id order by e.id desc limit 1;
+
+-- name: RaiseKnown :many
+-- Raises an item that exists already; what nobody heard of stays unknown.
+update items set wanted = wanted + 1, due_at = least(due_at, @now::timestamptz),
+    first_due_at = case when wanted > done then first_due_at else @now::timestamptz end,
+    generation = generation + case when due_at > @now::timestamptz then 1 else 0 end
+where source = @source and object_type = @object_type and object_id = @object_id
+returning id as item_id, generation;
 
 -- name: FindItem :one
 select id, source, object_type, object_id from items

@@ -45,7 +45,7 @@ where business_key = @business_key and fence = @fence and state in ('planned', '
 with posted as (
     update postings q set state = 'posted', erp_id = @erp_id, erp_number = @erp_number, erp_link = @erp_link, posted_at = @now::timestamptz,
         deviation = @deviation, decision = '{}'
-    where q.business_key = @business_key and q.fence = @fence and q.state in ('planned', 'drafted', 'in_doubt')
+    where q.business_key = @business_key and q.fence = @fence and q.state in ('planned', 'drafted', 'rejected', 'in_doubt')
     returning q.business_key, q.fence, q.suspect, q.item_id, q.kind, q.erp_id, q.erp_number
 ), reap as (
     insert into outbox (topic, dedupe_key, payload, created_at, due_at)

@@ -27,7 +27,12 @@ group by r.currency order by r.currency;
 
 -- name: InvoicedBetween :many
 select currency, count(*) as documents, sum(amount)::numeric as amount
-from postings where kind = 'invoice' and posted_at >= @since::timestamptz and posted_at < @until::timestamptz
+from (
+    -- An invoice that followed a merge stands under two keys.
+    select distinct on (erp_id) currency, amount, posted_at from postings where kind = 'invoice' and posted_at is not null
+    order by erp_id, posted_at
+) as invoices
+where posted_at >= @since::timestamptz and posted_at < @until::timestamptz
 group by currency order by currency;
 
 -- name: Depths :one

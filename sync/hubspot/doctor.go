@@ -22,6 +22,9 @@ func (c *Client) Doctor(ctx context.Context, wanted []Property) []wire.Check {
 	if fault.Is(err, fault.NotFound) {
 		return []wire.Check{wire.Wrong("HubSpot: API version", "HubSpot does not serve the version "+c.config.Version+".", "Set HUBSPOT_API_VERSION to one that it serves, such as 2026-09.")}
 	}
+	if fault.Is(err, fault.Transient) {
+		return []wire.Check{wire.Wrong("HubSpot: connection", fault.Message(err), "Check HUBSPOT_API_URL and the network, and try again.")}
+	}
 	checks := []wire.Check{wire.Fine(signIn)}
 	switch {
 	case err != nil:

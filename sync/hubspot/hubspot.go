@@ -52,6 +52,7 @@ type Config struct {
 type Client struct {
 	config       Config
 	wire         *wire.Client
+	searches     *wire.Client // the same, with the limit of searches
 	objects      map[string]*batcher[string, canon.Record]
 	associations map[string]*batcher[string, []association]
 	writes       map[string]*batcher[update, struct{}]
@@ -80,8 +81,13 @@ func New(config Config) *Client {
 		// Whoever calls has waited for its turn: a batch is sealed after that.
 		Limit: wire.Unlimited{},
 	}}
+	searches := *c.wire
+	c.searches = &searches
 	if limit, able := config.Limit.(wire.Yielding); able {
 		c.wire.Overrun, c.wire.Answered = limit.Pause, heed(limit)
+	}
+	if limit, able := config.SearchLimit.(wire.Yielding); able {
+		c.searches.Overrun = limit.Pause
 	}
 	c.objects = map[string]*batcher[string, canon.Record]{}
 	c.writes = map[string]*batcher[update, struct{}]{}

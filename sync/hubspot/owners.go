@@ -40,6 +40,11 @@ func (o *owners) name(ctx context.Context, id string) (string, error) {
 	case err != nil:
 		return "", err
 	}
+	for gone := range o.known {
+		if _, back := fresh[gone]; !back {
+			fresh[gone] = o.known[gone]
+		}
+	}
 	if _, known := fresh[id]; !known {
 		fresh[id] = ""
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"time"
 
 	"meshline/sync/canon"
 	"meshline/sync/fault"
@@ -129,7 +130,11 @@ func (c *Client) make(ctx context.Context, op, path string, in any) error {
 type optional struct {
 	mu    sync.Mutex
 	there map[string]map[string]Property // by object type; nil until it was asked
+	asked time.Time
 }
+
+// remembered is how long a property that was made meanwhile may stay unseen.
+const remembered = 5 * time.Minute
 
 // existing leaves out the optional properties that the account does not have:
 // they are a service, and must not fail a write.
@@ -153,6 +158,9 @@ func (c *Client) existing(ctx context.Context, objectType string, properties map
 func (c *Client) has(ctx context.Context, objectType, name string) (bool, error) {
 	c.optional.mu.Lock()
 	defer c.optional.mu.Unlock()
+	if time.Since(c.optional.asked) > remembered {
+		c.optional.there, c.optional.asked = nil, time.Now()
+	}
 	if c.optional.there[objectType] == nil {
 		known, err := c.Properties(ctx, objectType)
 		switch {

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"meshline/sync/canon"
-	"meshline/sync/fault"
 	"meshline/sync/wire"
 )
 
@@ -195,12 +194,7 @@ func (c *Client) search(ctx context.Context, objectType string, s search) (page 
 		Paging  paging   `json:"paging"`
 	}
 	path := fmt.Sprintf("/crm/objects/%s/%s/search", c.config.Version, objectPaths[objectType])
-	err = c.wire.Do(ctx, wire.Request{Op: "search " + objectPaths[objectType], Method: http.MethodPost, Path: path, In: in, Out: &answer, Safe: true})
-	if fault.Limited(err) {
-		if limit, able := c.config.SearchLimit.(wire.Yielding); able {
-			limit.Pause(ctx, fault.RetryAfter(err))
-		}
-	}
+	err = c.searches.Do(ctx, wire.Request{Op: "search " + objectPaths[objectType], Method: http.MethodPost, Path: path, In: in, Out: &answer, Safe: true})
 	if err != nil {
 		return nil, "", err
 	}

@@ -120,9 +120,6 @@ func (c customers) post(ctx context.Context, doc canon.Document, id int64) (cano
 		return canon.ERPDocument{}, fault.New(fault.NotFound, "odoo: post", "The customer was deleted in Odoo.")
 	}
 	if !found[0].Active {
-		if err := c.contact(ctx, doc, id); err != nil {
-			return canon.ERPDocument{}, err
-		}
 		err = c.call(ctx, call{
 			Op: "activate the customer", Model: modelPartner, Method: "write", IDs: []int64{id},
 			Args: map[string]any{"vals": map[string]any{"active": true}}, Positional: "vals",
@@ -132,11 +129,14 @@ func (c customers) post(ctx context.Context, doc canon.Document, id int64) (cano
 		}
 		found[0].Active = true
 	}
+	// Odoo finds no archived parent: the contact comes after it was put into use.
+	if err := c.contact(ctx, doc, id); err != nil {
+		return canon.ERPDocument{}, err
+	}
 	return c.shown(found[0], doc.Key), nil
 }
 
-// contact adds the person to ask to a customer that is about to be used, unless
-// it is there already.
+// contact adds the person to ask to a customer, unless it is there already.
 func (c customers) contact(ctx context.Context, doc canon.Document, customer int64) error {
 	person := doc.Customer.Contact
 	if person == nil {

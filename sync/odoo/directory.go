@@ -30,9 +30,9 @@ func (c *Client) Resembling(ctx context.Context, doc canon.Document) ([]canon.Re
 // candidates selects more than what resembles: Odoo knows no normalised names
 // or numbers, so a word and some digits have to do.
 func (c *Client) candidates(wanted canon.CustomerDocument) domain {
-	where := domain{condition{"name", "ilike", tellingWord(wanted.Name)}}
+	where := domain{condition{"name", "=ilike", tellingPattern(wanted.Name)}}
 	if digits := digitsOf(wanted.TaxNumber); digits != "" {
-		where = append(domain{"|"}, append(where, condition{"vat", "ilike", tail(digits)})...)
+		where = append(domain{"|"}, append(where, condition{"vat", "=ilike", tail(digits)})...)
 	}
 	if host := ownDomain(wanted.BillingEmail); host != "" {
 		where = append(domain{"|", "|"}, append(where, condition{"email", "ilike", "@" + host}, condition{"website", "ilike", host})...)
@@ -135,9 +135,9 @@ func (k *Catalogue) Has(number string) bool {
 
 // Customer returns the active customer with that reference or id.
 func (c *Client) Customer(ctx context.Context, number string) (canon.ERPDocument, error) {
-	where := domain{is(refField, number)}
+	where := domain{is("parent_id", false), is(refField, number)}
 	if id, err := parseID(number); err == nil {
-		where = domain{"|", is(refField, number), is("id", id)}
+		where = domain{is("parent_id", false), "|", is(refField, number), is("id", id)}
 	}
 	found, err := c.partners(ctx, where)
 	if err != nil {
@@ -153,6 +153,9 @@ func (c *Client) Customer(ctx context.Context, number string) (canon.ERPDocument
 	if len(found) == 0 {
 		return canon.ERPDocument{}, fault.New(fault.NotFound, "odoo: customer", "Odoo has no active customer “"+number+"”.")
 	}
+	if len(found) > 1 && found[1].Ref.value == number {
+		return canon.ERPDocument{}, fault.New(fault.NotFound, "odoo: customer", "Odoo has several customers with the reference “"+number+"”; write the id of one.")
+	}
 	return c.shown(found[0], ""), nil
 }
 
@@ -163,9 +166,18 @@ var legalForms = map[string]bool{
 	"spa": true, "ab": true, "as": true, "oy": true, "the": true, "and": true, "und": true, "et": true, "mbh": true, "ohg": true, "ev": true,
 }
 
-// normalised is a name without case, punctuation and legal form.
+// plainLetters are how letters with marks are written without them.
+var plainLetters = strings.NewReplacer(
+	"ä", "ae", "ö", "oe", "ü", "ue", "ß", "ss", "æ", "ae", "œ", "oe", "ø", "oe", "å", "aa", "à", "a", "á", "a", "â", "a", "ã", "a", "è", "e", "é", "e",
+	"ê", "e", "ë", "e", "ì", "i", "í", "i", "î", "i", "ï", "i", "ò", "o", "ó", "o", "ô", "o", "õ", "o", "ù", "u", "ú", "u", "û", "u", "ý", "y", "ÿ", "y",
+	"ñ", "n", "ç", "c", "č", "c", "ć", "c", "š", "s", "ś", "s", "ž", "z", "ź", "z", "ż", "z", "ł", "l", "ń", "n", "ř", "r", "ě", "e", "ę", "e", "ą", "a",
+	"ő", "oe", "ű", "ue", "đ", "d", "ð", "d", "þ", "th",
+)
+
+// normalised is a name without case, marks, punctuation and legal form.
 func normalised(name string) string {
-	words := strings.FieldsFunc(strings.ToLower(strings.ReplaceAll(name, ".", "")), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	plain := plainLetters.Replace(strings.ToLower(strings.ReplaceAll(name, ".", "")))
+	words := strings.FieldsFunc(plain, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 	kept := slices.DeleteFunc(slices.Clone(words), func(word string) bool { return legalForms[word] })
 	if len(kept) == 0 {
 		kept = words
@@ -173,17 +185,22 @@ func normalised(name string) string {
 	return strings.Join(kept, " ")
 }
 
-// tellingWord is the longest word of a name, the least likely to be spelled
-// differently.
-func tellingWord(name string) string {
+// tellingPattern finds the longest word of a name, the least likely to be spelled
+// differently; where letters may have marks, anything may stand.
+func tellingPattern(name string) string {
 	longest := ""
 	for word := range strings.FieldsSeq(normalised(name)) {
 		if len(word) > len(longest) {
 			longest = word
 		}
 	}
-	return longest
+	return "%" + markedLetters.Replace(longest) + "%"
 }
+
+// markedLetters are those that may be written with marks, alone or as two.
+var markedLetters = strings.NewReplacer(
+	"ae", "%", "oe", "%", "ue", "%", "ss", "%", "aa", "%", "a", "_", "e", "_", "i", "_", "o", "_", "u", "_", "y", "_", "n", "_", "c", "_", "s", "_",
+)
 
 func digitsOf(number string) string {
 	return strings.Map(func(r rune) rune {
@@ -194,10 +211,11 @@ func digitsOf(number string) string {
 	}, number)
 }
 
-// tail is enough of a number to search by, whatever spaces stand before it.
+// tail is a pattern for the end of a number, whatever stands between its digits.
 func tail(digits string) string {
 	const enough = 3
-	return digits[max(0, len(digits)-enough):]
+	last := digits[max(0, len(digits)-enough):]
+	return "%" + strings.Join(strings.Split(last, ""), "%") + "%"
 }
 
 // sharedDomains belong to everybody.

@@ -53,3 +53,33 @@ func TestCustomerIsFoundByReferenceOrID(t *testing.T) {
 		}
 	}
 }
+
+// TestNamesAreTheSameHoweverTheyAreWritten: marks, two letters for one, and numbers
+// with letters in them, in the search and in the comparison of many.
+func TestNamesAreTheSameHoweverTheyAreWritten(t *testing.T) {
+	t.Parallel()
+	for _, pair := range [][2]string{
+		{"Müller GmbH", "Mueller"}, {"Boese & Soehne AG", "Böse & Söhne"}, {"Weiß KG", "WEISS"}, {"Café Noir SARL", "Cafe Noir"}, {"Smørrebrød ApS", "Smoerrebroed ApS"},
+	} {
+		for turn := range 2 {
+			known, wanted := pair[turn], pair[1-turn]
+			sim, web := server(t, 19, nil)
+			sim.Add("res.partner", map[string]any{"name": known})
+			sim.Add("res.partner", map[string]any{"name": "Somebody else", "vat": "NL123456789B01"})
+			target := client(web, testKey, odoo.Books{})
+			doc := canon.Document{Kind: canon.KindCustomer, Key: "k", Customer: &canon.CustomerDocument{Name: wanted, Country: "DE"}}
+			alike, err := target.Resembling(t.Context(), doc)
+			if err != nil || len(alike) != 1 || alike[0].Why != "same name" {
+				t.Errorf("%q is not found for %q: %+v %v", known, wanted, alike, err)
+			}
+			catalogue, err := target.Catalogue(t.Context())
+			if err != nil || len(catalogue.Resembling(doc)) != 1 {
+				t.Errorf("%q is not compared with %q: %v", known, wanted, err)
+			}
+			doc.Customer.Name, doc.Customer.TaxNumber = "Nobody", "NL 123456789 B01"
+			if alike, err := target.Resembling(t.Context(), doc); err != nil || len(alike) != 1 || alike[0].Why != "same tax number" {
+				t.Errorf("the tax number is not found: %+v %v", alike, err)
+			}
+		}
+	}
+}

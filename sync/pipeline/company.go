@@ -14,7 +14,7 @@ import (
 // company posts a customer when a deal needs it; whatever else changed about a
 // company, its held deals get another look.
 func (r *Runner) company(ctx context.Context, item Item) (Outcome, error) {
-	posted, planned, err := r.Records.Posting(ctx, mapping.CustomerKey(item.Ref))
+	posted, _, err := r.Records.Posting(ctx, mapping.CustomerKey(item.Ref))
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -29,10 +29,10 @@ func (r *Runner) company(ctx context.Context, item Item) (Outcome, error) {
 		return r.mergedAway(ctx, item, record.Ref)
 	}
 	about := exception.Finding{Title: datacontract.Title(record), Customer: datacontract.Title(record), CRMLink: r.Source.Link(item.Ref)}
-	if err := r.Records.Save(ctx, item, Seen{Title: about.Title, Snapshot: record}, r.Clock()); err != nil {
+	if err := r.Records.Save(ctx, item, Seen{Title: about.Title, Snapshot: record, UpdatedAt: record.UpdatedAt}, r.Clock()); err != nil {
 		return Outcome{}, err
 	}
-	run := companyRun{item: item, record: record, posted: posted, planned: planned, about: about}
+	run := companyRun{item: item, record: record, posted: posted, about: about}
 	outcome, err := r.customer(ctx, run)
 	return outcome, describe(err, about)
 }
@@ -48,11 +48,10 @@ func (r *Runner) companyGone(ctx context.Context, item Item, posted posting.Post
 
 // companyRun is what is known while a company is worked on.
 type companyRun struct {
-	item    Item
-	record  canon.Record
-	posted  posting.Posting
-	planned bool // there is a posting, however far it got
-	about   exception.Finding
+	item   Item
+	record canon.Record
+	posted posting.Posting
+	about  exception.Finding
 }
 
 func (r *Runner) customer(ctx context.Context, run companyRun) (Outcome, error) {
@@ -69,7 +68,8 @@ func (r *Runner) customer(ctx context.Context, run companyRun) (Outcome, error) 
 	case posted.Done():
 		return r.customerUnchanged(ctx, item, posted, mapping.Customer(customer, nil), about)
 	case waived(latest):
-		return r.finish(ctx, item, result)
+		// The deals that wait for it are held by themselves.
+		return r.finish(ctx, item, Result{Outcome: "waived", Posted: true})
 	case len(problems) > 0 || !item.Needed:
 		// The deals that need this customer hold themselves, with its problems.
 		result.Posted = true

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -40,6 +41,7 @@ type dealRun struct {
 	snap   canon.Snapshot
 	posted posting.Posting
 	about  exception.Finding
+	asked  bool // a person replayed it
 }
 
 func (r *Runner) deal(ctx context.Context, item Item) (Outcome, error) {
@@ -90,7 +92,7 @@ func (r *Runner) aboutDeal(snap canon.Snapshot) exception.Finding {
 }
 
 func (r *Runner) seenDeal(snap canon.Snapshot, about exception.Finding) Seen {
-	seen := Seen{Title: about.Title, Snapshot: snap, Signed: snap.Signed, Earlier: r.earlier(snap), Unit: r.unit(snap), Amount: about.Amount}
+	seen := Seen{Title: about.Title, Snapshot: snap, Signed: snap.Signed, UpdatedAt: snap.Deal.UpdatedAt, Earlier: r.earlier(snap), Unit: r.unit(snap), Amount: about.Amount}
 	if snap.Company != nil {
 		seen.Company = snap.Company.Ref.ID
 	}
@@ -117,6 +119,12 @@ func (r *Runner) unit(snap canon.Snapshot) string {
 // owedNoMore ends a run of a deal for which no invoice is due; if there is one
 // already, Finance has to know.
 func (r *Runner) owedNoMore(ctx context.Context, run dealRun, why string) (Outcome, error) {
+	if run.posted.Started() && !run.posted.Done() {
+		var err error
+		if run.posted, err = r.Poster.Withdraw(ctx, claimOf(run.item), run.posted.Document); err != nil {
+			return Outcome{}, describe(err, run.about)
+		}
+	}
 	if !run.posted.Done() {
 		return r.settled(ctx, run.item, Result{Outcome: "nothing owed"}, why+" Nothing is owed.")
 	}
@@ -129,9 +137,10 @@ func (r *Runner) owedNoMore(ctx context.Context, run dealRun, why string) (Outco
 
 func (r *Runner) signed(ctx context.Context, run dealRun) (Outcome, error) {
 	if r.earlier(run.snap) && !run.posted.Done() {
-		return r.settled(ctx, run.item, Result{Outcome: "signed before billing starts"}, "It was signed before billing starts. Nothing is owed.")
+		return r.owedNoMore(ctx, run, "It was signed before billing starts.")
 	}
-	if r.Policy.mode(r.unit(run.snap)) == posting.ModeOff && !run.posted.Done() {
+	// What was begun before the unit was switched off is brought to its end.
+	if r.Policy.mode(r.unit(run.snap)) == posting.ModeOff && !run.posted.Started() {
 		return r.settled(ctx, run.item, Result{Outcome: "business unit is off"}, "Meshline is off for its business unit. Nothing is written.")
 	}
 	contract, problems := datacontract.Check(run.snap)
@@ -145,12 +154,27 @@ func (r *Runner) signed(ctx context.Context, run dealRun) (Outcome, error) {
 	case run.posted.Done():
 		return r.unchanged(ctx, run, contract)
 	case waived(latest):
-		return r.finish(ctx, run.item, Result{Outcome: "waived"})
+		return r.waivedDeal(ctx, run)
 	case len(problems) > 0:
 		run.about.Kind, run.about.Team, run.about.Problems = exception.Validation, r.Policy.Validation, problems
 		return r.held(ctx, run.item, run.about)
 	}
+	run.asked = latest != nil && latest.State == exception.Replaying
 	return r.invoice(ctx, run, contract)
+}
+
+// waivedDeal leaves nothing in the ERP of what a person decided not to bill.
+func (r *Runner) waivedDeal(ctx context.Context, run dealRun) (Outcome, error) {
+	if run.posted.Started() {
+		var err error
+		if run.posted, err = r.Poster.Withdraw(ctx, claimOf(run.item), run.posted.Document); err != nil {
+			return Outcome{}, err
+		}
+	}
+	if run.posted.Done() {
+		return r.conflict(ctx, run, "It was waived, and somebody posted it in the ERP all the same.")
+	}
+	return r.finish(ctx, run.item, Result{Outcome: "waived"})
 }
 
 // waived reports whether a person decided that nothing is to be written.
@@ -164,13 +188,20 @@ func (r *Runner) invoice(ctx context.Context, run dealRun, contract canon.Contra
 		return Outcome{}, err
 	}
 	if customer == "" {
+		if latest, err := r.Records.LatestOf(ctx, contract.Customer.Ref); err != nil || waived(latest) {
+			return r.withoutCustomer(ctx, run, latest, err)
+		}
 		now := r.Clock()
 		wakes, err := r.Queue.Park(ctx, run.item, contract.Customer.Ref, now, now.Add(parkedAtMost))
 		return Outcome{Wakes: wakes, Name: "waits for its customer"}, err
 	}
 	claim := claimOf(run.item)
-	claim.SignedAt = &contract.SignedAt
-	posted, err := r.Poster.Run(ctx, claim, mapping.Invoice(contract, customer), r.Policy.mode(r.unit(run.snap)))
+	claim.SignedAt, claim.Asked = &contract.SignedAt, run.asked
+	mode := r.Policy.mode(r.unit(run.snap))
+	if mode == posting.ModeOff {
+		mode = posting.ModeDraft
+	}
+	posted, err := r.Poster.Run(ctx, claim, mapping.Invoice(contract, customer), mode)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -194,6 +225,16 @@ func (r *Runner) drafted(ctx context.Context, run dealRun) (Outcome, error) {
 	}
 	result := Result{Outcome: "drafted", Confirm: run.posted.Key, Told: StatusDraft}
 	return r.settled(ctx, run.item, result, "It is a draft in the ERP. Somebody posts it there.")
+}
+
+// withoutCustomer holds a deal whose customer somebody decided not to make.
+func (r *Runner) withoutCustomer(ctx context.Context, run dealRun, waiver *exception.Exception, err error) (Outcome, error) {
+	if err != nil {
+		return Outcome{}, err
+	}
+	run.about.Kind, run.about.Team = exception.Rejection, r.Policy.Finance
+	run.about.Reason = fmt.Sprintf("Its customer was waived (%s: %s). Replay %s to have the customer made, then replay this.", waiver.Name(), waiver.Resolution, waiver.Name())
+	return r.held(ctx, run.item, run.about)
 }
 
 func claimOf(item Item) posting.Claim {
@@ -269,7 +310,11 @@ func (r *Runner) conflict(ctx context.Context, run dealRun, why string) (Outcome
 
 func (r *Runner) conflictOf(ctx context.Context, item Item, posted posting.Posting, about exception.Finding, why string, result Result) (Outcome, error) {
 	about.Kind, about.Team = exception.Conflict, r.Policy.Finance
-	about.Reason = why + " " + posted.ERPNumber + " stays as it is."
+	name := posted.ERPNumber
+	if posted.Document.Kind == canon.KindCustomer {
+		name = "Customer " + name
+	}
+	about.Reason = why + " " + name + " stays as it is."
 	about.ERPLink = posted.ERPLink
 	return r.acceptable(ctx, item, about, result)
 }

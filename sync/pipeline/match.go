@@ -28,7 +28,7 @@ func (r *Runner) newCustomer(ctx context.Context, run companyRun, doc canon.Docu
 		return r.postCustomer(ctx, run.item, doc)
 	case number != "":
 		return r.linkCustomer(ctx, run, doc, number)
-	case run.planned: // it was decided that there is none
+	case run.posted.Started(): // it was decided that there is none
 		return r.postCustomer(ctx, run.item, doc)
 	}
 	alike, err := r.Directory.Resembling(ctx, doc)
@@ -60,7 +60,7 @@ func listed(alike []canon.Resemblance) string {
 func (r *Runner) linkCustomer(ctx context.Context, run companyRun, doc canon.Document, number string) (Outcome, error) {
 	erp, err := r.Directory.Customer(ctx, number)
 	if fault.Is(err, fault.NotFound) {
-		return r.unmatched(ctx, run, number, fmt.Sprintf("The ERP has no customer “%s”.", number))
+		return r.unmatched(ctx, run, number, fault.Message(err))
 	}
 	if err != nil {
 		return Outcome{}, err

@@ -8,6 +8,7 @@ import (
 
 	"meshline/sync/canon"
 	"meshline/sync/exception"
+	"meshline/sync/fault"
 	"meshline/sync/mapping"
 	"meshline/sync/posting"
 )
@@ -15,8 +16,17 @@ import (
 // mergedAway ends the runs of a record that went into another one, which takes
 // everything over.
 func (r *Runner) mergedAway(ctx context.Context, item Item, into canon.Ref) (Outcome, error) {
-	result := Result{Outcome: "merged away", Posted: true, Raise: []canon.Ref{into}}
-	return r.settled(ctx, item, result, "It was merged into "+into.ID+" in the CRM, which is looked at.")
+	how := "It was merged into " + into.ID + " in the CRM, which is looked at."
+	return r.finish(ctx, item, Result{
+		Outcome: "merged away", Posted: true, Raise: []canon.Ref{into},
+		Settle: func(latest *exception.Exception) []exception.Step {
+			// What became of a document is still to be said by somebody.
+			if latest != nil && latest.Kind == exception.InDoubt {
+				return nil
+			}
+			return exception.Settle(latest, how, r.Clock())
+		},
+	})
 }
 
 // heir is a document that was made for a record before it was merged.
@@ -25,7 +35,8 @@ type heir struct {
 	posting.Posting
 }
 
-// heritage returns the documents of the records that went into one.
+// heritage returns the documents of the records that went into one, each once
+// however often it was inherited.
 func (r *Runner) heritage(ctx context.Context, record canon.Record, key func(canon.Ref) string) ([]heir, error) {
 	var found []heir
 	for _, id := range record.Merged {
@@ -34,7 +45,8 @@ func (r *Runner) heritage(ctx context.Context, record canon.Record, key func(can
 		if err != nil {
 			return nil, err
 		}
-		if known && (p.Done() || p.ERPID != "") {
+		again := slices.ContainsFunc(found, func(h heir) bool { return p.ERPID != "" && h.ERPID == p.ERPID })
+		if known && !again && (p.Done() || p.Started()) {
 			found = append(found, heir{from, p})
 		}
 	}
@@ -51,6 +63,9 @@ func (r *Runner) inheritCustomer(ctx context.Context, run companyRun, doc canon.
 	}
 	var alive []heir
 	for _, one := range heirs {
+		if !one.Done() {
+			return r.unfinishedHeir(ctx, run, one)
+		}
 		stands, err := r.stands(ctx, one)
 		if err != nil {
 			return Outcome{}, false, err
@@ -82,19 +97,32 @@ func (r *Runner) inheritCustomer(ctx context.Context, run companyRun, doc canon.
 	return outcome, true, err
 }
 
-// stands reports whether the document of a record that is no more can still be
+// unfinishedHeir takes back what was begun for a part of a merged company; what
+// stands in the ERP after all is looked at by the next run.
+func (r *Runner) unfinishedHeir(ctx context.Context, run companyRun, one heir) (Outcome, bool, error) {
+	if _, err := r.Poster.Withdraw(ctx, claimOf(run.item), one.Document); err != nil {
+		return Outcome{}, false, err
+	}
+	return Outcome{}, false, fault.New(fault.Transient, "merge", "A part of this company was about to be written. It is looked at again.")
+}
+
+// stands reports whether the customer of a company that is no more can still be
 // used in the ERP.
 func (r *Runner) stands(ctx context.Context, one heir) (bool, error) {
-	found, err := r.Poster.Find(ctx, one.Document)
-	if err != nil {
-		return false, err
+	if r.Directory != nil {
+		erp, err := r.Directory.Customer(ctx, one.ERPNumber)
+		if fault.Is(err, fault.NotFound) {
+			return false, nil
+		}
+		return erp.ID == one.ERPID, err
 	}
+	found, err := r.Poster.Find(ctx, one.Document)
 	for _, erp := range found {
 		if erp.ID == one.ERPID {
-			return erp.State == canon.ERPPosted, nil
+			return erp.State == canon.ERPPosted, err
 		}
 	}
-	return false, nil
+	return false, err
 }
 
 // follow takes a document over for the merged record, as it was posted; nothing
@@ -102,7 +130,7 @@ func (r *Runner) stands(ctx context.Context, one heir) (bool, error) {
 func (r *Runner) follow(ctx context.Context, item Item, from heir, key string) (posting.Posting, error) {
 	doc := from.Document
 	doc.Key = key
-	if err := r.Records.Follow(ctx, item, from.from, doc.Kind, r.Clock()); err != nil {
+	if err := r.Records.Follow(ctx, item, from.from, doc.Kind, from.ERPID, r.Clock()); err != nil {
 		return posting.Posting{}, err
 	}
 	claim := claimOf(item)
@@ -125,7 +153,7 @@ func (r *Runner) inheritInvoice(ctx context.Context, run dealRun) (dealRun, Outc
 	for _, one := range heirs {
 		name := one.ERPNumber
 		if !one.Done() {
-			name = "a draft for deal " + one.from.ID
+			name = "an unfinished invoice for deal " + one.from.ID
 		}
 		names = append(names, name)
 	}

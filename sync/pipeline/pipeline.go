@@ -46,10 +46,12 @@ type Seen struct {
 	Company  string // the CRM's id of the company, for a deal
 	Title    string
 	Snapshot any
-	Signed   bool
-	Earlier  bool   // signed before billing starts
-	Unit     string // the business unit of a deal
-	Amount   canon.Money
+	// UpdatedAt is when the source says that it changed last.
+	UpdatedAt time.Time
+	Signed    bool
+	Earlier   bool   // signed before billing starts
+	Unit      string // the business unit of a deal
+	Amount    canon.Money
 }
 
 // Result is how a run ended; Store.Finish commits all of it at once.
@@ -87,8 +89,10 @@ type Records interface {
 	Posting(ctx context.Context, key string) (posting.Posting, bool, error)
 	ERPID(ctx context.Context, ref canon.Ref, kind canon.DocumentKind) (string, error)
 	Latest(ctx context.Context, itemID int64) (*exception.Exception, error)
+	// LatestOf is Latest for the item of a record.
+	LatestOf(ctx context.Context, ref canon.Ref) (*exception.Exception, error)
 	// Follow gives the document of a record to the one it was merged into.
-	Follow(ctx context.Context, item Item, from canon.Ref, kind canon.DocumentKind, now time.Time) error
+	Follow(ctx context.Context, item Item, from canon.Ref, kind canon.DocumentKind, erpID string, now time.Time) error
 	// Wrote notes a write to the CRM before it is sent, so that its echo is known.
 	Wrote(ctx context.Context, ref canon.Ref, properties map[string]string, now time.Time) error
 }
@@ -193,6 +197,10 @@ func (r *Runner) object(ctx context.Context, item Item) (Outcome, error) {
 
 // line hands a changed line item on to its deal.
 func (r *Runner) line(ctx context.Context, item Item) (Outcome, error) {
+	// A line item is read with its deal; this only notes that it was looked at.
+	if err := r.Records.Save(ctx, item, Seen{Title: "line item " + item.Ref.ID, Snapshot: struct{}{}, UpdatedAt: r.Clock()}, r.Clock()); err != nil {
+		return Outcome{}, err
+	}
 	deal, err := r.Source.DealOf(ctx, item.Ref.ID)
 	if fault.Is(err, fault.NotFound) {
 		return r.finish(ctx, item, Result{Outcome: "without deal"})

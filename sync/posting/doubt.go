@@ -51,12 +51,15 @@ func (a *attempt) decided(ctx context.Context) (canon.ERPDocument, error) {
 
 // settled returns the document that ends the doubt, or that it is sent again.
 func (a *attempt) settled(ctx context.Context, find func(context.Context, canon.Document) ([]canon.ERPDocument, error)) (erp canon.ERPDocument, again bool, err error) {
-	if a.posting.Decision.Again {
-		return erp, true, nil
-	}
 	found, err := find(ctx, a.doc)
 	if err != nil {
 		return erp, false, err
+	}
+	if a.posting.Decision.Again {
+		if posted(found) > 0 {
+			return erp, false, a.doubtful(found, "The ERP shows a posted document for this record after all: nothing was sent again. Adopt it, or cancel it there first.")
+		}
+		return erp, true, nil
 	}
 	wanted := a.posting.Decision.Adopt
 	if wanted == "" {

@@ -85,6 +85,8 @@ type Claim struct {
 	Trace  string
 	// SignedAt is when the contract was signed; nil for what is no contract.
 	SignedAt *time.Time
+	// Asked says that a person asked for this very attempt.
+	Asked bool
 }
 
 // Store keeps postings. Each write returns ErrFenced when the claim is old.

@@ -79,7 +79,17 @@ func (p *Poster) Adopt(ctx context.Context, c Claim, doc canon.Document, erp can
 	if err != nil || posting.Done() {
 		return posting, err
 	}
-	return p.Store.MarkPosted(ctx, c, doc, erp, "")
+	if !posting.Fresh {
+		if err := p.Store.Resend(ctx, c, doc, p.Clock()); err != nil {
+			return posting, err
+		}
+	}
+	done, err := p.Store.MarkPosted(ctx, c, doc, erp, "")
+	if fault.Is(err, fault.Conflict) {
+		// Nothing was sent: whoever comes next is as free as before.
+		return done, errors.Join(err, p.Store.Drop(ctx, c, doc.Key, true))
+	}
+	return done, err
 }
 
 // sendDeadline is when the call that makes a document must be over; it must fit
@@ -264,29 +274,68 @@ func (a *attempt) post(ctx context.Context, id string) (Posting, error) {
 }
 
 // leave ends an attempt at the draft: a person posts it in the ERP, and a later
-// run finds it posted.
+// run finds it posted. There is one draft to post: what a lost reply left beside
+// it is deleted.
 func (a *attempt) leave(ctx context.Context, pinned canon.ERPDocument) (Posting, error) {
 	found, err := a.Target.Find(ctx, a.doc)
 	if err != nil {
 		return a.posting, err
 	}
-	i := slices.IndexFunc(found, func(erp canon.ERPDocument) bool { return erp.ID == pinned.ID })
+	if n := posted(found); n > 1 {
+		return a.posting, a.doubt(ctx, found, "The ERP shows more than one posted document for this record.")
+	}
+	var mine *canon.ERPDocument
+	for _, erp := range found {
+		switch {
+		case erp.State == canon.ERPPosted:
+			return a.finishAlone(ctx, found, erp)
+		case erp.ID == pinned.ID:
+			mine = &erp
+		case erp.State == canon.ERPDraft:
+			if err := a.Target.Discard(ctx, a.doc.Kind, erp.ID); err != nil {
+				return a.posting, err
+			}
+		}
+	}
+	return a.left(ctx, pinned, mine)
+}
+
+// finishAlone takes the posted document and deletes drafts beside it.
+func (a *attempt) finishAlone(ctx context.Context, found []canon.ERPDocument, posted canon.ERPDocument) (Posting, error) {
+	for _, erp := range found {
+		if erp.State != canon.ERPDraft {
+			continue
+		}
+		if err := a.Target.Discard(ctx, a.doc.Kind, erp.ID); err != nil {
+			return a.posting, err
+		}
+	}
+	return a.finish(ctx, posted)
+}
+
+// left is the pinned draft as it waits in the ERP, nil when it is not there.
+func (a *attempt) left(ctx context.Context, pinned canon.ERPDocument, mine *canon.ERPDocument) (Posting, error) {
 	left := a.posting
 	left.State, left.ERPID, left.Document = Drafted, pinned.ID, a.doc
 	switch {
-	case i < 0 && a.made: // the search lags behind
+	case mine == nil && a.made: // the search lags behind
 		return left, nil
-	case i < 0:
-		return a.posting, errors.Join(
-			fault.New(fault.Rejected, "posting: draft", "The draft was deleted in the ERP. Replay to have it made again, or waive it."),
-			a.Store.Pin(ctx, a.claim, a.doc.Key, ""))
-	case found[i].State == canon.ERPPosted:
-		return a.finish(ctx, found[i])
-	case found[i].State == canon.ERPCancelled:
+	case mine == nil && a.claim.Asked:
+		if err := a.Store.Pin(ctx, a.claim, a.doc.Key, ""); err != nil {
+			return a.posting, err
+		}
+		again, err := a.resend(ctx)
+		if err != nil {
+			return a.posting, err
+		}
+		return a.leave(ctx, again)
+	case mine == nil:
+		return a.posting, fault.New(fault.Rejected, "posting: draft", "The draft was deleted in the ERP. Replay to have it made again, or waive it.")
+	case mine.State == canon.ERPCancelled:
 		return a.posting, fault.New(fault.Rejected, "posting: draft",
 			"The document was cancelled in the ERP. Reset it to draft there, or delete it, then replay.")
 	}
-	left.ERPLink = found[i].Link
+	left.ERPLink = mine.Link
 	return left, nil
 }
 
@@ -296,7 +345,11 @@ func (a *attempt) finish(ctx context.Context, erp canon.ERPDocument) (Posting, e
 	if departs == "" && !erp.Matches {
 		departs = "What was posted in the ERP is not what the record says"
 	}
-	return a.Store.MarkPosted(ctx, a.claim, a.doc, erp, departs)
+	done, err := a.Store.MarkPosted(ctx, a.claim, a.doc, erp, departs)
+	if a.posting.State == InDoubt && fault.Is(err, fault.Conflict) {
+		return a.posting, a.doubtful([]canon.ERPDocument{erp}, fmt.Sprintf("“%s” stands for another record already.", erp.Number))
+	}
+	return done, err
 }
 
 // otherTotal says that the money posted is not the money owed.

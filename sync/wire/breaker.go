@@ -31,8 +31,10 @@ type Breaker struct {
 
 	mu     sync.Mutex
 	opened time.Time
-	told   bool // something was told since the start
-	paused bool // what was told last
+
+	telling sync.Mutex
+	told    bool // something was told since the start
+	paused  bool // what was told last
 }
 
 // NewBreaker returns a breaker that lets calls through.
@@ -96,10 +98,12 @@ func (b *Breaker) rest() time.Duration {
 // tellTimeout bounds telling that the state changed.
 const tellTimeout = 2 * time.Second
 
+// tell says what changed, one telling at a time, and never while a call waits for
+// the circuit.
 func (b *Breaker) tell(ctx context.Context, err error) {
+	b.telling.Lock()
+	defer b.telling.Unlock()
 	state := b.circuit.State()
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	paused := state == gobreaker.StateOpen
 	news := b.told && paused != b.paused || !b.told && (paused || err == nil)
 	if !news || state == gobreaker.StateHalfOpen {

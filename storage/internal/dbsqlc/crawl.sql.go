@@ -29,7 +29,7 @@ with seen as (
     left join items i on i.source = $1 and i.object_type = $2 and i.object_id = s.object_id
     left join records r on r.item_id = i.id
     where (i.id is null and s.wanted)
-        or (i.wanted = i.done and (r.read_at is null or r.read_at < s.updated_at))
+        or (i.wanted = i.done and (r.updated_at is null or r.updated_at < s.updated_at))
 )
 insert into items (source, object_type, object_id, wanted, due_at, first_due_at, trace)
 select $1, $2, d.object_id, 1, $3::timestamptz, $3::timestamptz, $4

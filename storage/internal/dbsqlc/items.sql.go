@@ -191,15 +191,16 @@ func (q *Queries) FinishItem(ctx context.Context, db DBTX, arg FinishItemParams)
 }
 
 const followMapping = `-- name: FollowMapping :execrows
-update id_mappings set object_id = $1 where source = $2 and object_type = $3 and object_id = $4 and kind = $5
+update id_mappings set object_id = $1
+where source = $2 and object_type = $3 and kind = $4 and erp_id = $5 and object_id <> $1
 `
 
 type FollowMappingParams struct {
 	IntoID     string
 	Source     string
 	ObjectType string
-	FromID     string
 	Kind       string
+	ErpID      string
 }
 
 // The ERP document of a record that was merged belongs to the one it went into.
@@ -208,13 +209,68 @@ func (q *Queries) FollowMapping(ctx context.Context, db DBTX, arg FollowMappingP
 		arg.IntoID,
 		arg.Source,
 		arg.ObjectType,
-		arg.FromID,
 		arg.Kind,
+		arg.ErpID,
 	)
 	if err != nil {
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const latestExceptionOf = `-- name: LatestExceptionOf :one
+select e.id, e.item_id, e.kind, e.state, e.version, e.team, e.amount, e.currency, e.opened_at, e.deadline, e.escalated_at, e.closed_at, e.detail, i.source, i.object_type, i.object_id from exceptions e join items i on i.id = e.item_id
+where i.source = $1 and i.object_type = $2 and i.object_id = $3 order by e.id desc limit 1
+`
+
+type LatestExceptionOfParams struct {
+	Source     string
+	ObjectType string
+	ObjectID   string
+}
+
+type LatestExceptionOfRow struct {
+	ID          int64
+	ItemID      int64
+	Kind        string
+	State       string
+	Version     int32
+	Team        string
+	Amount      decimal.Decimal
+	Currency    string
+	OpenedAt    time.Time
+	Deadline    time.Time
+	EscalatedAt *time.Time
+	ClosedAt    *time.Time
+	Detail      []byte
+	Source      string
+	ObjectType  string
+	ObjectID    string
+}
+
+// The newest exception of a record, whether its item is known or not.
+func (q *Queries) LatestExceptionOf(ctx context.Context, db DBTX, arg LatestExceptionOfParams) (LatestExceptionOfRow, error) {
+	row := db.QueryRow(ctx, latestExceptionOf, arg.Source, arg.ObjectType, arg.ObjectID)
+	var i LatestExceptionOfRow
+	err := row.Scan(
+		&i.ID,
+		&i.ItemID,
+		&i.Kind,
+		&i.State,
+		&i.Version,
+		&i.Team,
+		&i.Amount,
+		&i.Currency,
+		&i.OpenedAt,
+		&i.Deadline,
+		&i.EscalatedAt,
+		&i.ClosedAt,
+		&i.Detail,
+		&i.Source,
+		&i.ObjectType,
+		&i.ObjectID,
+	)
+	return i, err
 }
 
 const mapping = `-- name: Mapping :one
@@ -301,6 +357,7 @@ func (q *Queries) PostponeItem(ctx context.Context, db DBTX, arg PostponeItemPar
 
 const raiseHeldDeals = `-- name: RaiseHeldDeals :many
 update items i set wanted = wanted + 1, due_at = $1::timestamptz,
+    first_due_at = case when i.wanted > i.done and i.last_error <> '' then i.first_due_at else $1::timestamptz end,
     generation = i.generation + case when i.due_at > $1::timestamptz then 1 else 0 end
 where i.id in (
     select r.item_id from records r
@@ -411,6 +468,52 @@ func (q *Queries) RaiseItemByID(ctx context.Context, db DBTX, arg RaiseItemByIDP
 	return i, err
 }
 
+const raiseKnown = `-- name: RaiseKnown :many
+update items set wanted = wanted + 1, due_at = least(due_at, $1::timestamptz),
+    first_due_at = case when wanted > done then first_due_at else $1::timestamptz end,
+    generation = generation + case when due_at > $1::timestamptz then 1 else 0 end
+where source = $2 and object_type = $3 and object_id = $4
+returning id as item_id, generation
+`
+
+type RaiseKnownParams struct {
+	Now        time.Time
+	Source     string
+	ObjectType string
+	ObjectID   string
+}
+
+type RaiseKnownRow struct {
+	ItemID     int64
+	Generation int64
+}
+
+// Raises an item that exists already; what nobody heard of stays unknown.
+func (q *Queries) RaiseKnown(ctx context.Context, db DBTX, arg RaiseKnownParams) ([]RaiseKnownRow, error) {
+	rows, err := db.Query(ctx, raiseKnown,
+		arg.Now,
+		arg.Source,
+		arg.ObjectType,
+		arg.ObjectID,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RaiseKnownRow
+	for rows.Next() {
+		var i RaiseKnownRow
+		if err := rows.Scan(&i.ItemID, &i.Generation); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const recordWrite = `-- name: RecordWrite :exec
 insert into crm_writes (source, object_type, object_id, property, value, written_at)
 select $1, $2, $3, p.property, p.value, $4::timestamptz
@@ -466,12 +569,13 @@ func (q *Queries) RetryItem(ctx context.Context, db DBTX, arg RetryItemParams) (
 }
 
 const saveRecord = `-- name: SaveRecord :exec
-insert into records (item_id, company_id, unit, title, snapshot, signed, earlier, signed_seen_at, amount, currency, read_at)
-values ($1, $2, $3, $4, $5, $6, $7, case when $6 then $8::timestamptz end, $9, $10, $8::timestamptz)
+insert into records (item_id, company_id, unit, title, snapshot, signed, earlier, signed_seen_at, amount, currency, read_at, updated_at)
+values ($1, $2, $3, $4, $5, $6, $7, case when $6 then $8::timestamptz end, $9, $10, $8::timestamptz,
+    $11::timestamptz)
 on conflict (item_id) do update set
     company_id = excluded.company_id, unit = excluded.unit, title = excluded.title, snapshot = excluded.snapshot, signed = excluded.signed, earlier = excluded.earlier,
     signed_seen_at = coalesce(records.signed_seen_at, excluded.signed_seen_at),
-    amount = excluded.amount, currency = excluded.currency, read_at = excluded.read_at
+    amount = excluded.amount, currency = excluded.currency, read_at = excluded.read_at, updated_at = excluded.updated_at
 `
 
 type SaveRecordParams struct {
@@ -485,6 +589,7 @@ type SaveRecordParams struct {
 	Now       time.Time
 	Amount    *decimal.Decimal
 	Currency  string
+	UpdatedAt time.Time
 }
 
 func (q *Queries) SaveRecord(ctx context.Context, db DBTX, arg SaveRecordParams) error {
@@ -499,12 +604,13 @@ func (q *Queries) SaveRecord(ctx context.Context, db DBTX, arg SaveRecordParams)
 		arg.Now,
 		arg.Amount,
 		arg.Currency,
+		arg.UpdatedAt,
 	)
 	return err
 }
 
 const wakeWaiting = `-- name: WakeWaiting :many
-update items set waiting_on = null, due_at = $1::timestamptz, generation = generation + 1
+update items set waiting_on = null, due_at = $1::timestamptz, first_due_at = $1::timestamptz, generation = generation + 1
 where waiting_on = $2::bigint
 returning id as item_id, generation
 `

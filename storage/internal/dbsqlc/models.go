@@ -179,6 +179,7 @@ type Record struct {
 	ReadAt       time.Time
 	Earlier      bool
 	Unit         string
+	UpdatedAt    *time.Time
 }
 
 type Tick struct {

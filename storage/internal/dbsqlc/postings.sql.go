@@ -250,7 +250,7 @@ const markPosted = `-- name: MarkPosted :execrows
 with posted as (
     update postings q set state = 'posted', erp_id = $2, erp_number = $3, erp_link = $4, posted_at = $1::timestamptz,
         deviation = $5, decision = '{}'
-    where q.business_key = $6 and q.fence = $7 and q.state in ('planned', 'drafted', 'in_doubt')
+    where q.business_key = $6 and q.fence = $7 and q.state in ('planned', 'drafted', 'rejected', 'in_doubt')
     returning q.business_key, q.fence, q.suspect, q.item_id, q.kind, q.erp_id, q.erp_number
 ), reap as (
     insert into outbox (topic, dedupe_key, payload, created_at, due_at)

@@ -104,7 +104,12 @@ func (q *Queries) HeldByTeam(ctx context.Context, db DBTX, now time.Time) ([]Hel
 
 const invoicedBetween = `-- name: InvoicedBetween :many
 select currency, count(*) as documents, sum(amount)::numeric as amount
-from postings where kind = 'invoice' and posted_at >= $1::timestamptz and posted_at < $2::timestamptz
+from (
+    -- An invoice that followed a merge stands under two keys.
+    select distinct on (erp_id) currency, amount, posted_at from postings where kind = 'invoice' and posted_at is not null
+    order by erp_id, posted_at
+) as invoices
+where posted_at >= $1::timestamptz and posted_at < $2::timestamptz
 group by currency order by currency
 `
 

@@ -2,6 +2,7 @@ package odoosim
 
 import (
 	"cmp"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -119,15 +120,21 @@ var operators = map[string]func(have, wanted any) bool{
 	"ilike": func(have, wanted any) bool {
 		return strings.Contains(strings.ToLower(asText(have)), strings.ToLower(asText(wanted)))
 	},
-	"=ilike": func(have, wanted any) bool { return strings.EqualFold(asText(have), asText(wanted)) },
-	// Only the pattern's end is a wildcard here, as in "key%".
-	"=like": func(have, wanted any) bool {
-		return strings.HasPrefix(asText(have), strings.TrimSuffix(asText(wanted), "%"))
+	"=ilike": func(have, wanted any) bool {
+		return like(strings.ToLower(asText(have)), strings.ToLower(asText(wanted)))
 	},
-	">":  func(have, wanted any) bool { return order(have, wanted) > 0 },
-	">=": func(have, wanted any) bool { return order(have, wanted) >= 0 },
-	"<":  func(have, wanted any) bool { return order(have, wanted) < 0 },
-	"<=": func(have, wanted any) bool { return order(have, wanted) <= 0 },
+	"=like": func(have, wanted any) bool { return like(asText(have), asText(wanted)) },
+	">":     func(have, wanted any) bool { return order(have, wanted) > 0 },
+	">=":    func(have, wanted any) bool { return order(have, wanted) >= 0 },
+	"<":     func(have, wanted any) bool { return order(have, wanted) < 0 },
+	"<=":    func(have, wanted any) bool { return order(have, wanted) <= 0 },
+}
+
+// like compares with a pattern of SQL: % is anything, _ one character.
+func like(text, pattern string) bool {
+	quoted := strings.NewReplacer("%", ".*", "_", ".").Replace(regexp.QuoteMeta(pattern))
+	matches, err := regexp.MatchString("(?s)^"+quoted+"$", text)
+	return err == nil && matches
 }
 
 func equal(have, wanted any) bool {
