@@ -234,3 +234,28 @@ func TestOdooSetupCommand(t *testing.T) {
 		}
 	}
 }
+
+// TestLinkedCustomerFollowsAMerge: a customer that Meshline did not make carries
+// no key of ours, and is still the merged company's.
+func TestLinkedCustomerFollowsAMerge(t *testing.T) {
+	onOdoo(t, func(t *testing.T, s *stage, sim *odoosim.Server) {
+		known := sim.Add("res.partner", map[string]any{"name": "Known GmbH"})
+		s.open()
+		company := s.world.crm.Create(hubspotsim.Companies, map[string]string{
+			"name": "Known", "billing_email": "ap@known.example", "country_code": "DE", "erp_customer_code": fmt.Sprint(known),
+		})
+		first := good("First")
+		first.Company = company
+		deal := s.world.sign(first)
+		s.eventually("the first invoice", func() bool { return s.deal(deal, "erp_invoice_number") != "" })
+		other := s.world.crm.Create(hubspotsim.Companies, map[string]string{"name": "Double of Known", "billing_email": "x@double.example", "country_code": "DE"})
+		second := good("Second")
+		second.Company = s.world.crm.Merge(hubspotsim.Companies, company, other)
+		deal = s.world.sign(second)
+		s.eventually("the second invoice", func() bool { return s.deal(deal, "erp_invoice_number") != "" })
+		if n := len(sim.Records("res.partner")); n != 1 {
+			t.Errorf("Odoo keeps %d customers, want the one of before", n)
+		}
+		s.lawful()
+	})
+}

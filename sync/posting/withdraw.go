@@ -52,9 +52,9 @@ func (p *Poster) Withdraw(ctx context.Context, c Claim, doc canon.Document) (Pos
 // whatStands searches the ERP, for a call without an answer after its quarantine.
 func (a *attempt) whatStands(ctx context.Context) ([]canon.ERPDocument, error) {
 	if a.posting.State == Planned {
-		return a.searched(ctx, a.Poster.Find)
+		return a.searched(ctx, a.Find)
 	}
-	return a.Poster.Find(ctx, a.doc)
+	return a.Find(ctx, a.doc)
 }
 
 func (a *attempt) withdrawn(ctx context.Context) (Posting, error) {
