@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -83,12 +84,20 @@ func readSettings(folder string) (settings, error) {
 	path := filepath.Join(folder, settingsFile)
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return s, fmt.Errorf("MESHLINE_CONFIG has no readable %s: %w", settingsFile, errors.Unwrap(err))
+		return s, fmt.Errorf("MESHLINE_CONFIG must name a folder with a readable %s; it names %s: %w", settingsFile, folder, errors.Unwrap(err))
 	}
 	if s, err = parseSettings(data, s); err != nil {
-		return s, fmt.Errorf("%s: %s", path, yaml.FormatError(err, false, true))
+		return s, fmt.Errorf("%s: %s%s", path, yaml.FormatError(err, false, true), hint(err))
 	}
 	return s, s.check(path, data)
+}
+
+// hint helps where the library speaks of its own types.
+func hint(err error) string {
+	if text := err.Error(); strings.Contains(text, "time.Duration") || strings.Contains(text, "invalid duration") {
+		return "\nA span of time is written as 48h, 30s or 2m."
+	}
+	return ""
 }
 
 // parseSettings lays data over base; unknown keys are errors.
@@ -129,6 +138,8 @@ func lineOf(data []byte, path string) int {
 	return 0
 }
 
+var countryCode = regexp.MustCompile(`^[A-Z]{2}$`)
+
 // longestLease keeps leases below the time that a task may take.
 const longestLease = 2 * time.Minute
 
@@ -166,8 +177,10 @@ func (s settings) check(file string, data []byte) error {
 	if s.Billing.drafts() && !s.Ledger.Drafts {
 		c.fail("$.ledger.drafts", "without drafts in the ledger no business unit can have the mode draft: set billing.mode to post or off")
 	}
-	if finance := s.Teams[s.Owners.Finance]; !slices.Contains(finance.May, exception.ActDecide) {
-		c.fail("$.teams."+s.Owners.Finance+".may", "the team %s decides about documents in doubt: add “decide” to what it may", s.Owners.Finance)
+	for _, country := range slices.Sorted(maps.Keys(s.Odoo.Books.Taxes)) {
+		if country != "*" && !countryCode.MatchString(country) {
+			c.fail("$.odoo.taxes", "“%s” under odoo.taxes is no country code such as DE, nor \"*\" for all others", country)
+		}
 	}
 	if s.Odoo.Concurrency < 1 {
 		c.fail("$.odoo.concurrency", "odoo.concurrency must be at least 1")
@@ -206,6 +219,9 @@ func (s settings) checkPatience(c *checking) {
 	}
 	if s.Retry.All.Attempts < 1 || s.Worker.Concurrency < 1 {
 		c.fail("$.retry.attempts", "retry.attempts and worker.concurrency must be at least 1")
+	}
+	if s.Retry.All.Most < s.Retry.All.Base {
+		c.fail("$.retry.most", "retry.most must not be below retry.base")
 	}
 	if s.Breaker.All.Failures < 1 {
 		c.fail("$.breaker.failures", "breaker.failures must be at least 1")

@@ -18,6 +18,9 @@ type crmSettings struct {
 }
 
 func (s crmSettings) check(c *checking) {
+	if s.Link != "" && !strings.Contains(s.Link, "{id}") {
+		c.fail("$.crm.link", "crm.link has no {id}: write it as https://app.hubspot.com/contacts/YOUR-PORTAL/record/{type}/{id}")
+	}
 	for path, spec := range map[string]string{"walk": s.Walk, "poll": s.Poll} {
 		if _, err := cron.ParseStandard(spec); err != nil && spec != "" {
 			c.fail("$.crm."+path, "crm.%s is no cron expression such as “30 2 * * *”", path)

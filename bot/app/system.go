@@ -251,6 +251,10 @@ func (s *system) resolveTeams(ctx context.Context, directory *bot.Directory) (ex
 
 func resolveTeam(ctx context.Context, directory *bot.Directory, key string, t teamSettings) (exception.Team, error) {
 	team := exception.Team{Key: key, Name: t.Name, May: t.May, All: t.All}
+	// Who may say that nothing is billed may say what became of an invoice.
+	if slices.Contains(t.May, exception.ActWaive) && !slices.Contains(t.May, exception.ActDecide) {
+		team.May = append(slices.Clone(t.May), exception.ActDecide)
+	}
 	var errs []error
 	var err error
 	if team.Channel, err = directory.Channel(ctx, t.Channel); err != nil {
