@@ -83,7 +83,7 @@ func TestFourReplicasKeepToTheLimitOfHubSpot(t *testing.T) {
 		most   int
 		least  float64 // share of most that is used on average
 	}{
-		{"calls", Pace{Rate: 174, Burst: 15, Period: 10 * time.Second}, 10 * time.Second, 190, 0.9},
+		{"calls", Pace{Rate: 172, Burst: 8, Period: 10 * time.Second}, 10 * time.Second, 190, 0.9},
 		{"searches", Pace{Rate: 4, Burst: 1, Period: time.Second}, time.Second, 5, 0.75},
 	} {
 		t.Run(c.name, func(t *testing.T) {
