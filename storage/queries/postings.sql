@@ -38,7 +38,7 @@ where business_key = @business_key and fence = @fence and state = 'drafted';
 
 -- name: RejectPosting :execrows
 update postings set state = 'rejected', send_deadline = null
-where business_key = @business_key and fence = @fence and state in ('planned', 'drafted');
+where business_key = @business_key and fence = @fence and state in ('planned', 'drafted', 'in_doubt');
 
 -- name: MarkPosted :execrows
 -- The posting and the id mapping change together; a suspect is sent to the reaper.

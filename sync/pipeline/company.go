@@ -26,7 +26,7 @@ func (r *Runner) company(ctx context.Context, item Item) (Outcome, error) {
 		return Outcome{}, err
 	}
 	if record.Ref.ID != item.Ref.ID {
-		return r.mergedAway(ctx, item, record.Ref)
+		return r.mergedAway(ctx, item, posted, record.Ref)
 	}
 	about := exception.Finding{Title: datacontract.Title(record), Customer: datacontract.Title(record), CRMLink: r.Source.Link(item.Ref)}
 	if err := r.Records.Save(ctx, item, Seen{Title: about.Title, Snapshot: record, UpdatedAt: record.UpdatedAt}, r.Clock()); err != nil {

@@ -58,7 +58,7 @@ func (r *Runner) deal(ctx context.Context, item Item) (Outcome, error) {
 		return Outcome{}, err
 	}
 	if run.snap.Deal.Ref.ID != item.Ref.ID {
-		return r.mergedAway(ctx, item, run.snap.Deal.Ref)
+		return r.mergedAway(ctx, item, run.posted, run.snap.Deal.Ref)
 	}
 	run.about = r.aboutDeal(run.snap)
 	if err := r.Records.Save(ctx, item, r.seenDeal(run.snap, run.about), r.Clock()); err != nil {

@@ -14,19 +14,16 @@ import (
 )
 
 // mergedAway ends the runs of a record that went into another one, which takes
-// everything over.
-func (r *Runner) mergedAway(ctx context.Context, item Item, into canon.Ref) (Outcome, error) {
-	how := "It was merged into " + into.ID + " in the CRM, which is looked at."
-	return r.finish(ctx, item, Result{
-		Outcome: "merged away", Posted: true, Raise: []canon.Ref{into},
-		Settle: func(latest *exception.Exception) []exception.Step {
-			// What became of a document is still to be said by somebody.
-			if latest != nil && latest.Kind == exception.InDoubt {
-				return nil
-			}
-			return exception.Settle(latest, how, r.Clock())
-		},
-	})
+// everything over. What was only begun for it is taken back first; what became of
+// a document in doubt is still to be said on its own card.
+func (r *Runner) mergedAway(ctx context.Context, item Item, posted posting.Posting, into canon.Ref) (Outcome, error) {
+	if posted.Started() && !posted.Done() {
+		if _, err := r.Poster.Withdraw(ctx, claimOf(item), posted.Document); err != nil {
+			return Outcome{}, describe(err, exception.Finding{Title: posted.Document.Summary(), Amount: posted.Document.Total(), CRMLink: r.Source.Link(into)})
+		}
+	}
+	result := Result{Outcome: "merged away", Posted: true, Raise: []canon.Ref{into}}
+	return r.settled(ctx, item, result, "It was merged into "+into.ID+" in the CRM, which is looked at.")
 }
 
 // heir is a document that was made for a record before it was merged.
@@ -61,11 +58,12 @@ func (r *Runner) inheritCustomer(ctx context.Context, run companyRun, doc canon.
 	if err != nil || len(heirs) == 0 {
 		return Outcome{}, false, err
 	}
+	if one, found := unfinished(heirs); found {
+		outcome, err := r.afterHeir(ctx, run.item, one)
+		return outcome, true, err
+	}
 	var alive []heir
 	for _, one := range heirs {
-		if !one.Done() {
-			return r.unfinishedHeir(ctx, run, one)
-		}
 		stands, err := r.stands(ctx, one)
 		if err != nil {
 			return Outcome{}, false, err
@@ -97,13 +95,19 @@ func (r *Runner) inheritCustomer(ctx context.Context, run companyRun, doc canon.
 	return outcome, true, err
 }
 
-// unfinishedHeir takes back what was begun for a part of a merged company; what
-// stands in the ERP after all is looked at by the next run.
-func (r *Runner) unfinishedHeir(ctx context.Context, run companyRun, one heir) (Outcome, bool, error) {
-	if _, err := r.Poster.Withdraw(ctx, claimOf(run.item), one.Document); err != nil {
-		return Outcome{}, false, err
+// afterHeir leaves a merged record alone until what was begun for a part of it is
+// done or taken back; that part's own run raises it again.
+func (r *Runner) afterHeir(ctx context.Context, item Item, one heir) (Outcome, error) {
+	return r.finish(ctx, item, Result{Outcome: "waits for a merged part", Raise: []canon.Ref{one.from}})
+}
+
+// unfinished returns the first document that was only begun.
+func unfinished(heirs []heir) (heir, bool) {
+	i := slices.IndexFunc(heirs, func(h heir) bool { return !h.Done() })
+	if i < 0 {
+		return heir{}, false
 	}
-	return Outcome{}, false, fault.New(fault.Transient, "merge", "A part of this company was about to be written. It is looked at again.")
+	return heirs[i], true
 }
 
 // stands reports whether the customer of a company that is no more can still be
@@ -145,17 +149,17 @@ func (r *Runner) inheritInvoice(ctx context.Context, run dealRun) (dealRun, Outc
 	if err != nil || len(heirs) == 0 {
 		return run, Outcome{}, false, err
 	}
-	if len(heirs) == 1 && heirs[0].Done() {
+	if one, found := unfinished(heirs); found {
+		outcome, err := r.afterHeir(ctx, run.item, one)
+		return run, outcome, true, err
+	}
+	if len(heirs) == 1 {
 		run.posted, err = r.follow(ctx, run.item, heirs[0], mapping.InvoiceKey(run.item.Ref))
 		return run, Outcome{}, false, err
 	}
 	var names []string
 	for _, one := range heirs {
-		name := one.ERPNumber
-		if !one.Done() {
-			name = "an unfinished invoice for deal " + one.from.ID
-		}
-		names = append(names, name)
+		names = append(names, one.ERPNumber)
 	}
 	slices.Sort(names)
 	run.about.Kind, run.about.Team, run.about.ERPLink = exception.Conflict, r.Policy.Finance, heirs[0].ERPLink

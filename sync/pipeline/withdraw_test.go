@@ -220,3 +220,63 @@ func TestWaivedCustomerHoldsItsDeals(t *testing.T) {
 	r.drain()
 	r.wantPosted(1, 1, 0)
 }
+
+// TestMergedDealStartsAnew: the draft of a part is taken back, and the merged deal
+// has its own; one in doubt is decided on its card first.
+func TestMergedDealStartsAnew(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.run.Policy.Mode = posting.ModeDraft
+	deal := r.sign(r.company(), "RET-1001")
+	r.drain()
+	merged := r.crm.Merge(hubspotsim.Deals, deal, r.unsigned())
+	r.raise(canon.TypeDeal, merged)
+	r.drain()
+	drafts := r.drafts()
+	if len(drafts) != 1 || drafts[0].Document.Key != "hubspot:deal:"+merged+":invoice" || len(r.live()) != 0 {
+		t.Errorf("drafts %+v, live %+v", drafts, r.live())
+	}
+}
+
+func TestMergedDealWaitsForADecision(t *testing.T) {
+	t.Parallel()
+	for _, again := range []bool{false, true} {
+		r := newRig(t)
+		r.direct()
+		company := r.company()
+		r.sign(company, "RET-1001")
+		r.drain()
+		deal := r.sign(company, "RET-1001")
+		r.erp.Switch(ledger.Switches{Cut: 1})
+		r.drain()
+		r.pass(time.Minute)
+		r.drain()
+		merged := r.crm.Merge(hubspotsim.Deals, deal, r.unsigned())
+		r.raise(canon.TypeDeal, merged)
+		r.drain()
+		r.wantPosted(1, 1, 1)
+		e := r.live()[0]
+		if e.Kind != exception.InDoubt || e.Ref.ID != deal {
+			t.Fatalf("got %+v", e)
+		}
+		attempt := exception.Attempt{ID: e.ID, Version: e.Version, User: financePerson}
+		var err error
+		if again {
+			_, err = r.desk.SendAgain(t.Context(), attempt)
+		} else {
+			doc := r.posted(canon.KindInvoice)[0].Document
+			doc.Key = "by hand"
+			if _, err = r.books.CreatePosted(t.Context(), doc, r.clock(), func(ledger.Entry) error { return nil }); err != nil {
+				t.Fatal(err)
+			}
+			_, err = r.desk.Adopt(t.Context(), attempt, "INV-000002")
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.drain()
+		if got := r.property(merged, "erp_invoice_number"); got != "INV-000002" || len(r.posted(canon.KindInvoice)) != 2 {
+			t.Errorf("again %t: the merged deal shows %q, %d invoices, %+v", again, got, len(r.posted(canon.KindInvoice)), r.live())
+		}
+	}
+}

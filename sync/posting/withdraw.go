@@ -32,7 +32,15 @@ func (p *Poster) Withdraw(ctx context.Context, c Claim, doc canon.Document) (Pos
 		erp, _ := choose(found)
 		return a.finish(ctx, erp)
 	case a.posting.State == InDoubt:
-		return a.posting, a.doubtful(found, "Nobody can tell yet whether this document stands in the ERP.")
+		// Nothing is posted under its key: only what a person says ends the doubt.
+		erp, again, err := a.settled(ctx, a.Find)
+		if err != nil {
+			return a.posting, err
+		}
+		if !again {
+			return a.finish(ctx, erp)
+		}
+		return a.withdrawn(ctx)
 	}
 	for _, erp := range found {
 		if erp.State != canon.ERPDraft {

@@ -383,7 +383,7 @@ func (q *Queries) ReapWaived(ctx context.Context, db DBTX, arg ReapWaivedParams)
 
 const rejectPosting = `-- name: RejectPosting :execrows
 update postings set state = 'rejected', send_deadline = null
-where business_key = $1 and fence = $2 and state in ('planned', 'drafted')
+where business_key = $1 and fence = $2 and state in ('planned', 'drafted', 'in_doubt')
 `
 
 type RejectPostingParams struct {
