@@ -186,3 +186,20 @@ func TestRefusalsNameWhoMay(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 }
+
+// TestWaiverDuringARunStands: the run that was under way opens nothing new, unless
+// what is wrong is that something was posted.
+func TestWaiverDuringARunStands(t *testing.T) {
+	t.Parallel()
+	d, m := desk()
+	if _, err := d.Waive(t.Context(), exception.Attempt{ID: 101, Version: m.e.Version, User: sales}, "billed elsewhere"); err != nil {
+		t.Fatal(err)
+	}
+	if steps := exception.Fail(&m.e, exception.Subject{ItemID: 1}, finding("missing"), start, time.Hour); len(steps) != 0 {
+		t.Errorf("got %+v", steps)
+	}
+	changed := exception.Finding{Kind: exception.Conflict, Team: "finance", Reason: "It was posted all the same."}
+	if steps := exception.Fail(&m.e, exception.Subject{ItemID: 1}, changed, start, time.Hour); len(steps) != 1 || steps[0].Exception.Kind != exception.Conflict {
+		t.Errorf("got %+v", steps)
+	}
+}

@@ -25,6 +25,9 @@ type Subject struct {
 func Fail(latest *Exception, subject Subject, f Finding, now time.Time, hold time.Duration) []Step {
 	opened := Step{New(subject.ItemID, subject.Ref, f, now, hold), Note{Actor: Robot, Action: "open", Why: why(f), Topics: []string{TopicCard}}}
 	switch {
+	case latest != nil && latest.State == Waived && latest.Kind != Conflict && f.Kind != Conflict:
+		// It was waived while this run was under way.
+		return nil
 	case latest == nil || !latest.State.Live():
 		return []Step{opened}
 	case latest.State == Fixing:
