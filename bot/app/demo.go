@@ -26,6 +26,9 @@ type demoCommand struct {
 	Verbose bool   `help:"Print Meshline's log."`
 }
 
+// demoAddress is where the page is served by default.
+const demoAddress = "127.0.0.1:8420"
+
 // Run starts everything, prints one address and waits to be told to stop.
 func (c *demoCommand) Run(r *runtime) error {
 	log := r.log
@@ -63,6 +66,11 @@ type demo struct {
 func (d *demo) start(ctx context.Context, addr string, odooVersion int) error {
 	var err error
 	if d.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", addr); err != nil {
+		// Only the default may be taken by another demo: who asks for an address
+		// wants that one.
+		if addr != demoAddress {
+			return fmt.Errorf("--addr: %w", err)
+		}
 		if d.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0"); err != nil {
 			return fmt.Errorf("listen: %w", err)
 		}
