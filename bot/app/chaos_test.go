@@ -324,7 +324,9 @@ func killAtRandom(t *testing.T, all *figures, span time.Duration) {
 		},
 	}
 	names := slices.Sorted(maps.Keys(misfortunes))
-	pause := time.NewTicker(250 * time.Millisecond)
+	// The longer it lasts, the fewer deals a second: HubSpot's limit lets but a few
+	// through.
+	pause := time.NewTicker(max(250*time.Millisecond, span/300))
 	defer pause.Stop()
 	for end := time.Now().Add(span); time.Now().Before(end); {
 		deals = append(deals, s.signMany(inFlight)...)
