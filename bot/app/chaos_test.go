@@ -244,7 +244,7 @@ func (s *stage) exactlyOnce(all *figures, deals []string) {
 	}
 	all.add("documents", len(posted)+len(customers))
 	all.add("drafts reaped", s.count("select count(*) from audit where action like 'deleted a draft%'"))
-	all.add("attempts after a crash", s.count("select coalesce(sum(fence - 1), 0)::int from postings"))
+	all.add("claims beyond the first", s.count("select coalesce(sum(fence - 1), 0)::int from postings"))
 }
 
 // ownStage is a world whose Postgres can be restarted without hurting others.
